@@ -1,0 +1,2 @@
+// Package sequencing is the event log of the server as a library.
+package sequencing
