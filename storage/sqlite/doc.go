@@ -1,0 +1,2 @@
+// Package sqlite is the only place where a database file is opened.
+package sqlite

@@ -1,0 +1,146 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/ncruces/go-sqlite3"
+	"github.com/ncruces/go-sqlite3/util/vfsutil"
+	"github.com/ncruces/go-sqlite3/vfs"
+)
+
+// busyTimeout is how long a connection waits for another one's lock before
+// ErrBusy. Every file has one writer, so it is met only by tools beside the
+// server.
+const busyTimeout = 5 * time.Second
+
+// Open opens the file at path, creates it (mode 0600; its directory must
+// exist) and brings its schema up to date. A read-only handle does neither.
+//
+// Errors: ErrNewer, ErrForeign, ErrCorrupt, ErrFull, ErrIO, ErrBusy; also
+// fs.ErrNotExist where the directory, or for a read-only handle the file, is
+// missing.
+//
+// On a full disk, where there is no room for the shared index of the WAL, the
+// handle keeps that index in memory and the file to itself: reads go on, a
+// second handle is ErrBusy.
+func Open(ctx context.Context, path string, s Schema, o Options) (*DB, error) {
+	db, err := open(ctx, path, s, o)
+	if errors.Is(err, ErrFull) && !o.Exclusive {
+		o.Exclusive = true
+		if alone, err2 := open(ctx, path, s, o); err2 == nil {
+			return alone, nil
+		}
+	}
+	if o.ReadOnly && errors.Is(err, syscall.EROFS) {
+		return openMode(ctx, path, s, o, "ro")
+	}
+	return db, err
+}
+
+func open(ctx context.Context, path string, s Schema, o Options) (*DB, error) {
+	if o.ReadOnly {
+		return openMode(ctx, path, s, o, "rw") // a reader of a WAL file writes the shared index
+	}
+	return openMode(ctx, path, s, o, "rwc")
+}
+
+func openMode(ctx context.Context, path string, s Schema, o Options, mode string) (_ *DB, err error) {
+	o = o.withDefaults()
+	db := &DB{path: path, schema: s, options: o, state: &fileState{}}
+	name, err := vfsName(o.VFS)
+	if err != nil {
+		return nil, db.refuse("open", ErrIO, err)
+	}
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, db.refuse("open", ErrIO, err)
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			db.abandon()
+			if !isOutOfMemory(r) {
+				panic(r)
+			}
+			err = db.refuse("open", ErrMemory, r.(error))
+		}
+	}()
+	uri := "file:" + uriPath.Replace(abs) + "?mode=" + mode + "&vfs=" + name
+	db.conn, err = sqlite3.OpenContext(sqlite3.WithMaxMemory(ctx, o.MaxMemory), uri)
+	if err != nil {
+		return nil, db.fail(ctx, "open", err)
+	}
+	if err = db.setUp(ctx); err != nil {
+		err = db.fail(ctx, "open", err)
+		db.abandon()
+		return nil, err
+	}
+	return db, nil
+}
+
+// uriPath escapes what has a meaning in a file: URI.
+var uriPath = strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23")
+
+// setUp leaves a connection that answers queries, with a current schema.
+func (db *DB) setUp(ctx context.Context) error {
+	db.attachState()
+	db.conn.SetInterrupt(ctx)
+	defer db.conn.SetInterrupt(context.Background())
+	if err := db.conn.BusyTimeout(busyTimeout); err != nil {
+		return err
+	}
+	o := db.options
+	var b strings.Builder
+	if o.Exclusive {
+		b.WriteString("PRAGMA locking_mode=EXCLUSIVE;") // before WAL: no shared memory is used then
+	}
+	if o.ReadOnly {
+		b.WriteString("PRAGMA query_only=ON;")
+	} else {
+		// The page size counts only while the file is empty; journal_mode is
+		// already WAL in any file of ours.
+		fmt.Fprintf(&b, "PRAGMA page_size=%d;PRAGMA journal_mode=WAL;", o.PageSize)
+	}
+	fmt.Fprintf(&b, "PRAGMA synchronous=%s;PRAGMA cache_size=-%d;PRAGMA temp_store=MEMORY;", o.Durability, o.CacheKiB)
+	b.WriteString("PRAGMA foreign_keys=ON;PRAGMA trusted_schema=OFF;")
+	if err := db.conn.Exec(b.String()); err != nil {
+		return err
+	}
+	if _, err := db.conn.Config(sqlite3.DBCONFIG_DEFENSIVE, true); err != nil {
+		return err
+	}
+	pages := 0
+	if !o.NoAutoCheckpoint && !o.ReadOnly {
+		pages = walTarget / o.PageSize
+	}
+	if err := db.conn.WALAutoCheckpoint(pages); err != nil {
+		return err
+	}
+	return db.checkSchema(ctx)
+}
+
+// attachState finds what our file system remembers for this connection.
+func (db *DB) attachState() {
+	p, err := db.conn.FileControl("main", sqlite3.FCNTL_FILE_POINTER)
+	if err != nil {
+		return
+	}
+	if f, ok := p.(vfs.File); ok {
+		if ours, ok := vfsutil.UnwrapFile[*file](f); ok {
+			db.state = ours.state
+		}
+	}
+}
+
+// String is the value of PRAGMA synchronous.
+func (d Durability) String() string {
+	if d == Full {
+		return "FULL"
+	}
+	return "NORMAL"
+}

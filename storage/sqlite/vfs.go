@@ -1,0 +1,157 @@
+package sqlite
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+
+	"github.com/ncruces/go-sqlite3"
+	"github.com/ncruces/go-sqlite3/util/vfsutil"
+	"github.com/ncruces/go-sqlite3/vfs"
+)
+
+// Creator is implemented by a file system below ours that wants to see the two
+// steps which the driver's interface has no name for. Without it they go to
+// the operating system.
+type Creator interface {
+	// CreateFile creates path with mode 0600; false if it exists.
+	CreateFile(path string) (created bool, err error)
+	// SyncDir makes the entries of a directory durable.
+	SyncDir(dir string) error
+}
+
+// fileSystem stands between SQLite and the operating system. The driver's own
+// one loses the reason of a failed write, creates files for everybody to read
+// and never syncs the directory of a file that it made.
+type fileSystem struct {
+	base    vfs.VFS
+	creator Creator
+}
+
+const vfsDefault = "troupe"
+
+var registerDefault = sync.OnceFunc(func() { registerOver(vfsDefault, vfs.Find("")) })
+
+// vfsName returns the name under which ours is registered over base.
+func vfsName(base string) (string, error) {
+	if base == "" {
+		registerDefault()
+		return vfsDefault, nil
+	}
+	below := vfs.Find(base)
+	if below == nil {
+		return "", errors.New("no such VFS: " + base)
+	}
+	name := vfsDefault + "-" + base
+	registerOver(name, below) // every time: a test may have put another one under the name
+	return name, nil
+}
+
+func registerOver(name string, below vfs.VFS) {
+	ours := fileSystem{base: below, creator: osCreator{}}
+	if c, ok := below.(Creator); ok {
+		ours.creator = c
+	}
+	vfs.Register(name, ours)
+}
+
+func (s fileSystem) Open(name string, flags vfs.OpenFlag) (vfs.File, vfs.OpenFlag, error) {
+	if name != "" {
+		return nil, flags, sqlite3.CANTOPEN // named files come through OpenFilename
+	}
+	return s.OpenFilename(nil, flags)
+}
+
+func (s fileSystem) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.File, vfs.OpenFlag, error) {
+	state := &fileState{}
+	if main, ok := unwrapDatabase(name, flags); ok {
+		state = main.state // a WAL or a journal reports to its database
+	}
+	path := name.String()
+	created := false
+	if path != "" && flags&vfs.OPEN_CREATE != 0 {
+		var err error
+		if created, err = s.creator.CreateFile(path); err != nil {
+			return nil, flags, state.fail(err)
+		}
+		if flags&vfs.OPEN_WAL != 0 {
+			// The wal-index would be created by the driver with mode 0666.
+			if _, err = s.creator.CreateFile(filepath.Clean(path[:len(path)-len("-wal")] + "-shm")); err != nil {
+				return nil, flags, state.fail(err)
+			}
+		}
+	}
+	inner, out, err := vfsutil.WrapOpenFilename(s.base, name, flags)
+	if err != nil {
+		return nil, flags, state.fail(err)
+	}
+	f := &file{File: inner, fs: s, path: path, state: state}
+	switch {
+	case flags&vfs.OPEN_MAIN_DB != 0:
+		state.main = f
+	case flags&vfs.OPEN_WAL != 0:
+		state.wal = f
+	}
+	// An empty file may be one whose creator died before its directory was
+	// synced, so it is treated as new.
+	if size, err := inner.Size(); path != "" && (created || err == nil && size == 0) {
+		f.newborn = true
+	}
+	if f.newborn && flags&vfs.OPEN_MAIN_DB != 0 && flags&vfs.OPEN_CREATE != 0 {
+		if err := f.syncDir(); err != nil {
+			inner.Close()
+			return nil, flags, err
+		}
+	}
+	return f, out, nil
+}
+
+// unwrapDatabase finds the database that a WAL or journal belongs to.
+func unwrapDatabase(name *vfs.Filename, flags vfs.OpenFlag) (*file, bool) {
+	if name == nil || flags&(vfs.OPEN_WAL|vfs.OPEN_MAIN_JOURNAL) == 0 {
+		return nil, false
+	}
+	return vfsutil.UnwrapFile[*file](name.DatabaseFile())
+}
+
+func (s fileSystem) Delete(name string, syncDir bool) error { return s.base.Delete(name, syncDir) }
+
+func (s fileSystem) Access(name string, flags vfs.AccessFlag) (bool, error) {
+	return s.base.Access(name, flags)
+}
+
+func (s fileSystem) FullPathname(name string) (string, error) { return s.base.FullPathname(name) }
+
+// osCreator is the operating system.
+type osCreator struct{}
+
+func (osCreator) CreateFile(path string) (bool, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL|syscall.O_NOFOLLOW, 0o600)
+	switch {
+	case err == nil:
+		return true, f.Close()
+	case errors.Is(err, fs.ErrExist):
+		return false, nil
+	}
+	return false, err
+}
+
+func (osCreator) SyncDir(dir string) error { return FsyncDir(dir) }
+
+// FsyncDir makes the creation, renaming and removal of entries of a directory
+// durable. A new file is not safe from a power cut before this, however often
+// the file itself was synced.
+func FsyncDir(path string) error {
+	d, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	err = d.Sync()
+	if cerr := d.Close(); err == nil {
+		err = cerr
+	}
+	return err
+}
