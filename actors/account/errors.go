@@ -1,0 +1,49 @@
+package account
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Refusals of the accounts actor.
+var (
+	ErrNotFound       = errors.New("account: no such account")
+	ErrHandleTaken    = errors.New("account: handle is taken")
+	ErrEmailTaken     = errors.New("account: e-mail address is taken")
+	ErrDIDTaken       = errors.New("account: the DID has an account here")
+	ErrInvite         = errors.New("account: invite code is not available")
+	ErrTakendown      = errors.New("account: taken down")
+	ErrRevoked        = errors.New("account: refresh token has been revoked") // unknown, closed, or rotated more than two hours ago
+	ErrNoSaga         = errors.New("account: no such story")
+	ErrDuplicate      = errors.New("account: already exists") // an invite code or an app password of that name
+	ErrNoSuchPassword = errors.New("account: the password has changed")
+)
+
+// Refusals of names, addresses and passwords.
+var (
+	ErrInvalidHandle      = errors.New("account: invalid handle")
+	ErrHandleNotAvailable = errors.New("account: reserved handle")
+	ErrUnsupportedDomain  = errors.New("account: handle domain is not offered here")
+	ErrInvalidEmail       = errors.New("account: invalid e-mail address")
+	ErrInvalidPassword    = errors.New("account: password is too long")
+	ErrBadCredentials     = errors.New("account: wrong identifier or password") // says no more on purpose
+	ErrBusy               = errors.New("account: too many passwords are waiting to be checked")
+)
+
+// Refusals of session tokens. ErrBadScope is an ErrInvalidToken.
+var (
+	ErrExpiredToken = errors.New("account: token has expired")
+	ErrInvalidToken = errors.New("account: token could not be verified")
+	ErrBadScope     = fmt.Errorf("%w: bad token scope", ErrInvalidToken)
+)
+
+// Pending refuses a sign-up whose names are held by an unfinished one. The same
+// person trying again may go on with that one: see actors/saga.
+type Pending struct {
+	Saga   Saga
+	Same   bool // handle, e-mail address and invite are the unfinished one's
+	Reason error
+}
+
+func (p Pending) Error() string { return p.Reason.Error() + " by an unfinished sign-up" }
+func (p Pending) Unwrap() error { return p.Reason }

@@ -1,0 +1,53 @@
+package account
+
+import (
+	"time"
+
+	"github.com/bluesky-social/indigo/atproto/syntax"
+
+	"troupe/sequencing"
+	"troupe/storage/accountdb"
+)
+
+// The nouns of account.sqlite are the nouns of its owner.
+type (
+	Email        = accountdb.Email
+	PasswordHash = accountdb.PasswordHash
+	TokenID      = accountdb.TokenID
+	InviteCode   = accountdb.InviteCode
+	SagaID       = accountdb.SagaID
+	Saga         = accountdb.Saga
+	AppPassword  = accountdb.AppPassword
+	Invite       = accountdb.Invite
+)
+
+// Account is what the index tells about an account.
+type Account struct {
+	DID         syntax.DID
+	Handle      syntax.Handle     // "": none; show handle.invalid
+	Status      sequencing.Status // Active, Deactivated, Takendown or Suspended
+	Locked      bool              // known from the log alone: cannot sign in
+	HasPassword bool
+	CreatedAt   time.Time
+}
+
+// Active reports whether the account is served to the public.
+func (a Account) Active() bool { return a.Status == sequencing.StatusActive }
+
+// NewAccount is what InsertAccount needs for the rows of an account.
+type NewAccount struct {
+	DID         syntax.DID
+	Handle      syntax.Handle
+	Email       Email
+	Password    PasswordHash
+	Status      sequencing.Status // Active or Deactivated
+	DeleteAfter time.Time         // of a deactivated account that is never activated; zero: kept
+}
+
+// Grant is one refresh token: a session, or the next stretch of one.
+// The zero Grant is none.
+type Grant struct {
+	ID          TokenID
+	Expires     time.Time
+	AppPassword string // name of the app password that opened the session; "": the account's own password
+}

@@ -1,0 +1,2 @@
+// Package saga runs the stories that span actors. The first is sign-up.
+package saga

@@ -1,0 +1,105 @@
+package accountdb
+
+import (
+	"time"
+
+	"github.com/bluesky-social/indigo/atproto/syntax"
+)
+
+// Email is an address as it is stored and compared: lower-case.
+type Email string
+
+// PasswordHash is a password in one of the forms that actors/account verifies.
+type PasswordHash string
+
+// TokenID is the jti of a refresh token.
+type TokenID string
+
+// InviteCode is an invite as its holder types it.
+type InviteCode string
+
+// SagaID names a story that spans actors.
+type SagaID string
+
+// Status is the hosting state of an account, with the numbers of
+// sequencing.Status, which storage does not import.
+type Status int64
+
+// The states an actor row can be in. A deleted account has no row.
+const (
+	Active      Status = 1
+	Deactivated Status = 2
+	Takendown   Status = 3
+	Suspended   Status = 4
+)
+
+// Actor is a row of table actor: what is known of every hosted account.
+type Actor struct {
+	DID           syntax.DID
+	Handle        syntax.Handle // "": none, shown as handle.invalid
+	CreatedAt     time.Time
+	Status        Status
+	Locked        bool      // made from the log alone: nobody can sign in until an operator gives it credentials
+	TakedownRef   string    // "": not taken down
+	DeactivatedAt time.Time // zero: not deactivated
+	DeleteAfter   time.Time // zero: kept
+	HasPassword   bool      // an account row exists
+}
+
+// Account is a row of table account: what only accounts that sign in here have.
+type Account struct {
+	DID             syntax.DID
+	Email           Email
+	Password        PasswordHash
+	ConfirmedAt     time.Time // zero: the address is not confirmed
+	InvitesDisabled bool
+}
+
+// AppPassword is a row of table app_password.
+type AppPassword struct {
+	DID        syntax.DID
+	Name       string
+	Password   PasswordHash
+	Privileged bool
+	CreatedAt  time.Time
+}
+
+// RefreshToken is a row of table refresh_token.
+type RefreshToken struct {
+	ID          TokenID
+	DID         syntax.DID
+	ExpiresAt   time.Time
+	Next        TokenID // "": not rotated yet
+	AppPassword string  // "": opened with the account's password
+}
+
+// Invite is a row of table invite_code with the number of its uses.
+type Invite struct {
+	Code       InviteCode
+	Uses       int64 // how often it may be used in all
+	Used       int64 // by accounts, and by sign-ups that are under way
+	Disabled   bool
+	ForAccount string // a DID or "admin"
+	CreatedBy  string // a DID or "admin"
+	CreatedAt  time.Time
+}
+
+// Saga is a row of table saga: how far a story has come and what it needs to go on.
+type Saga struct {
+	ID        SagaID
+	Kind      string
+	DID       syntax.DID // "": not known yet
+	Step      string
+	Data      []byte // JSON, the story's own
+	CreatedAt time.Time
+	UpdatedAt time.Time
+}
+
+// Reservation holds names for a story until it ends.
+type Reservation struct {
+	Saga   SagaID
+	DID    syntax.DID
+	Handle syntax.Handle
+	Email  Email
+	Invite InviteCode // "": none
+}
