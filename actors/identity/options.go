@@ -1,0 +1,101 @@
+package identity
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/bluesky-social/indigo/atproto/syntax"
+
+	"troupe/actors/identity/plc"
+)
+
+// LookupTXT returns the TXT records of a name (absolute, without the last dot). "No
+// such name" is a *net.DNSError with IsNotFound, as (*net.Resolver).LookupTXT has it.
+type LookupTXT func(ctx context.Context, name string) ([]string, error)
+
+// Options of the identities actor. Path, PLC and Web are needed.
+type Options struct {
+	Path string         // of did_cache.sqlite
+	PLC  *plc.Directory // for did:plc
+	Web  *http.Client   // for did:web and handles: an outbound client, redirects off
+	// Handles is the client for /.well-known/atproto-did, which may follow redirects.
+	// Nil: Web.
+	Handles *http.Client
+
+	DNS    LookupTXT   // nil: net.DefaultResolver
+	Backup []LookupTXT // asked in order when DNS and HTTPS gave no DID (NameServer)
+
+	// Static answers a handle before anything else is asked; its answers are not
+	// cached. Nil: none. It runs outside turns and may block a little.
+	Static func(syntax.Handle) (syntax.DID, bool)
+	// Dev admits handles under reserved top-level domains and did:web:localhost%3A<port>
+	// over plain http.
+	Dev bool
+
+	Fresh   time.Duration // serve from the cache without asking; 0: 1 hour
+	Stale   time.Duration // serve from the cache and ask meanwhile; 0: 24 hours
+	Timeout time.Duration // of one lookup; 0: 3 seconds
+	Flights int           // lookups at a time; 0: 256
+	Keep    int           // rows of each table; 0: 100,000
+
+	Now func() time.Time // nil: time.Now
+	Log *slog.Logger     // nil: slog.Default()
+}
+
+func (o Options) withDefaults() Options {
+	if o.Handles == nil {
+		o.Handles = o.Web
+	}
+	if o.DNS == nil {
+		o.DNS = absolute(net.DefaultResolver)
+	}
+	if o.Fresh == 0 {
+		o.Fresh = time.Hour
+	}
+	if o.Stale == 0 {
+		o.Stale = 24 * time.Hour
+	}
+	if o.Timeout == 0 {
+		o.Timeout = 3 * time.Second
+	}
+	if o.Flights == 0 {
+		o.Flights = 256
+	}
+	if o.Keep == 0 {
+		o.Keep = 100_000
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	return o
+}
+
+// NameServer is a LookupTXT that asks one DNS server ("ip" or "ip:port"), which the
+// operator chose and which is therefore not held to the rules of package outbound.
+func NameServer(address string) LookupTXT {
+	if _, _, err := net.SplitHostPort(address); err != nil {
+		address = net.JoinHostPort(address, "53")
+	}
+	r := &net.Resolver{
+		PreferGo: true,
+		Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, network, address)
+		},
+	}
+	return absolute(r)
+}
+
+// absolute keeps the search list of resolv.conf out of it: a stranger's handle is never
+// completed with a domain of ours.
+func absolute(r *net.Resolver) LookupTXT {
+	return func(ctx context.Context, name string) ([]string, error) {
+		return r.LookupTXT(ctx, name+".")
+	}
+}
