@@ -5,23 +5,45 @@ import (
 	"fmt"
 )
 
-// ErrInvalid is wrapped by every other error of this package: the bytes are not
-// the data model, and the one who sent them is to be told so (a 400, never a 500).
+// ErrInvalid is wrapped by every error of this package. The bytes are not the
+// data model, and whoever sent them is to be told so (a 400, never a 500). The
+// text of an error names a place in the input and nothing else of it, so it may
+// be shown.
 var ErrInvalid = errors.New("invalid data")
 
-// What can be wrong. Each wraps ErrInvalid, so a caller that does not care asks
-// for that one only.
+// What can be wrong. A caller that does not care tests for ErrInvalid.
 var (
-	ErrSyntax       = fmt.Errorf("%w: malformed encoding", ErrInvalid)             // not JSON, not CBOR, cut short, or something behind the end
-	ErrCanonical    = fmt.Errorf("%w: not canonical DAG-CBOR", ErrInvalid)         // valid CBOR in a form that has another, shorter or sorted, spelling
-	ErrFloat        = fmt.Errorf("%w: number is not a safe integer", ErrInvalid)   // a fraction, or beyond ±(2^53-1)
-	ErrDepth        = fmt.Errorf("%w: nested too deep", ErrInvalid)                // more containers inside each other than Limits.Depth
-	ErrTooLarge     = fmt.Errorf("%w: too large", ErrInvalid)                      // more bytes than Limits.Bytes
-	ErrDuplicateKey = fmt.Errorf("%w: duplicate key in a map", ErrInvalid)         //
-	ErrKey          = fmt.Errorf("%w: forbidden key in a map", ErrInvalid)         // "__proto__"
-	ErrText         = fmt.Errorf("%w: text is not UTF-8", ErrInvalid)              // includes half a surrogate pair, which UTF-8 cannot carry
-	ErrKind         = fmt.Errorf("%w: unexpected kind of value", ErrInvalid)       // a Reader was asked for another kind than is there; a record that is no map
-	ErrCID          = fmt.Errorf("%w: malformed CID", ErrInvalid)                  // tag 42 without a readable CID behind it
-	ErrBlob         = fmt.Errorf("%w: malformed or legacy blob", ErrInvalid)       // {$type: "blob", …} with wrong members, or {cid, mimeType}
-	ErrType         = fmt.Errorf("%w: $type is not what it has to be", ErrInvalid) // empty, no text, or not the collection
+	// ErrSyntax: not JSON or not CBOR, cut short, or followed by something.
+	ErrSyntax = fmt.Errorf("%w: malformed encoding", ErrInvalid)
+	// ErrCanonical: CBOR, but the same value has a shorter or a sorted spelling.
+	// Two spellings would be two CIDs, so only one is let in.
+	ErrCanonical = fmt.Errorf("%w: not canonical DAG-CBOR", ErrInvalid)
+	// ErrFloat: a fraction, or an integer beyond ±(2^53-1) in JSON or beyond
+	// int64 in CBOR.
+	ErrFloat = fmt.Errorf("%w: number is not an allowed integer", ErrInvalid)
+	// ErrDepth: more containers inside each other than Limits.Depth.
+	ErrDepth = fmt.Errorf("%w: nested too deep", ErrInvalid)
+	// ErrTooLarge: more bytes than Limits.Bytes.
+	ErrTooLarge = fmt.Errorf("%w: too large", ErrInvalid)
+	// ErrDuplicateKey: a map names one key twice.
+	ErrDuplicateKey = fmt.Errorf("%w: duplicate key", ErrInvalid)
+	// ErrKey: a map has the key "__proto__".
+	ErrKey = fmt.Errorf("%w: forbidden key", ErrInvalid)
+	// ErrText: text is not UTF-8.
+	ErrText = fmt.Errorf("%w: text is not UTF-8", ErrInvalid)
+	// ErrKind: another kind of value stands there; or a record is no object.
+	ErrKind = fmt.Errorf("%w: unexpected kind of value", ErrInvalid)
+	// ErrCID: tag 42 does not hold 0x00 and a CID.
+	ErrCID = fmt.Errorf("%w: malformed CID", ErrInvalid)
+	// ErrBlob: an object with $type "blob" has not exactly the members ref,
+	// mimeType and size, of the right kinds.
+	ErrBlob = fmt.Errorf("%w: malformed blob", ErrInvalid)
+	// ErrLegacyBlob: the older blob form {cid, mimeType}, which may be read but
+	// not written any more. Wraps ErrBlob.
+	ErrLegacyBlob = fmt.Errorf("%w: legacy form {cid, mimeType}", ErrBlob)
+	// ErrType: $type of a record is not its collection.
+	ErrType = fmt.Errorf("%w: $type is not the collection", ErrInvalid)
 )
+
+// at adds the offset into the input at which err was found.
+func at(err error, pos int) error { return fmt.Errorf("%w (at byte %d)", err, pos) }

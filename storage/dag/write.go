@@ -1,26 +1,24 @@
 package dag
 
-import (
-	"crypto/sha256"
-
-	"github.com/ipfs/go-cid"
-)
+import "github.com/ipfs/go-cid"
 
 // The major types of CBOR (RFC 8949 §3.1), for AppendHead.
 const (
-	MajorUint  byte = 0
-	MajorNint  byte = 1
-	MajorBytes byte = 2
-	MajorText  byte = 3
-	MajorArray byte = 4
-	MajorMap   byte = 5
-	MajorTag   byte = 6
+	MajorUint byte = iota
+	MajorNint
+	MajorBytes
+	MajorText
+	MajorArray
+	MajorMap
+	MajorTag
+	majorSimple
 )
 
 const (
-	cborFalse = 0xf4
-	cborTrue  = 0xf5
-	cborNull  = 0xf6
+	cborFalse byte = 0xf4
+	cborTrue  byte = 0xf5
+	cborNull  byte = 0xf6
+	linkTag        = 42
 )
 
 // AppendHead appends the shortest head of a major type with the argument n:
@@ -79,43 +77,12 @@ func AppendBool(dst []byte, b bool) []byte {
 func AppendNull(dst []byte) []byte { return append(dst, cborNull) }
 
 // AppendCID appends a link: tag 42 around a byte string of 0x00 and the binary
-// CID (DAG-CBOR specification, "Links"). c must be defined; cid.Undef gives
-// bytes that no reader accepts.
+// CID (DAG-CBOR specification, "Links"). c must be defined: cid.Undef gives
+// bytes that no reader takes.
 func AppendCID(dst []byte, c cid.Cid) []byte {
 	s := c.KeyString()
-	dst = append(dst, 0xd8, 42)
+	dst = AppendHead(dst, MajorTag, linkTag)
 	dst = AppendHead(dst, MajorBytes, uint64(len(s)+1))
 	dst = append(dst, 0)
 	return append(dst, s...)
-}
-
-// The eight or so bytes in front of the digest of the two kinds of CID this
-// server mints: version 1, codec, sha2-256, 32 bytes.
-const (
-	prefixDagCBOR = "\x01\x71\x12\x20"
-	prefixRaw     = "\x01\x55\x12\x20"
-	sumLen        = len(prefixDagCBOR) + sha256.Size
-)
-
-// Sum is the CID of a block of DAG-CBOR: a record, a tree node, a commit.
-func Sum(cbor []byte) cid.Cid { return sum(prefixDagCBOR, cbor) }
-
-// SumRaw is the CID of uninterpreted bytes: a blob.
-func SumRaw(b []byte) cid.Cid { return sum(prefixRaw, b) }
-
-func sum(prefix string, b []byte) cid.Cid {
-	digest := sha256.Sum256(b)
-	var buf [sumLen]byte
-	copy(buf[:], prefix)
-	copy(buf[len(prefix):], digest[:])
-	return mustCast(buf[:])
-}
-
-// mustCast makes a CID of bytes that are one by construction.
-func mustCast(b []byte) cid.Cid {
-	_, c, err := cid.CidFromBytes(b)
-	if err != nil {
-		panic("dag: the bytes of an own CID do not parse: " + err.Error())
-	}
-	return c
 }
