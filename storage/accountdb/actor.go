@@ -1,0 +1,105 @@
+package accountdb
+
+import (
+	"time"
+
+	"github.com/bluesky-social/indigo/atproto/syntax"
+
+	"troupe/storage/sqlite"
+)
+
+const actorColumns = `SELECT a.did, a.handle, a.created_at, a.status, a.locked, a.takedown_ref, a.deactivated_at, a.delete_after, c.did IS NOT NULL
+FROM actor a LEFT JOIN account c ON c.did = a.did `
+
+func scanActor(row *sqlite.Row) Actor {
+	return Actor{
+		DID:           syntax.DID(row.Text(0)),
+		Handle:        syntax.Handle(row.Text(1)),
+		CreatedAt:     when(row, 2),
+		Status:        Status(row.Int64(3)),
+		Locked:        row.Bool(4),
+		TakedownRef:   row.Text(5),
+		DeactivatedAt: when(row, 6),
+		DeleteAfter:   when(row, 7),
+		HasPassword:   row.Bool(8),
+	}
+}
+
+const selectActors = actorColumns
+
+// Actors calls fn for every hosted account.
+func (r *Reader) Actors(fn func(Actor)) error {
+	return r.sql.Each(selectActors, func(row *sqlite.Row) error {
+		fn(scanActor(row))
+		return nil
+	})
+}
+
+const selectActor = actorColumns + `WHERE a.did = ?`
+
+// Actor finds a hosted account.
+func (r *Reader) Actor(did syntax.DID) (a Actor, found bool, err error) {
+	found, err = r.sql.One(selectActor, func(row *sqlite.Row) error {
+		a = scanActor(row)
+		return nil
+	}, did)
+	return a, found, err
+}
+
+const selectActorByHandle = actorColumns + `WHERE a.handle = ?`
+
+// ActorByHandle finds the account that holds a normalised handle.
+func (r *Reader) ActorByHandle(h syntax.Handle) (a Actor, found bool, err error) {
+	found, err = r.sql.One(selectActorByHandle, func(row *sqlite.Row) error {
+		a = scanActor(row)
+		return nil
+	}, h)
+	return a, found, err
+}
+
+const insertActor = `INSERT INTO actor (did, handle, created_at, status, locked, takedown_ref, deactivated_at, delete_after) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`
+
+// InsertActor adds a hosted account.
+func (t *Tx) InsertActor(a Actor) error {
+	_, err := t.sql.Exec(insertActor, a.DID, null(a.Handle), a.CreatedAt.UnixMicro(), a.Status, a.Locked, null(a.TakedownRef), micros(a.DeactivatedAt), micros(a.DeleteAfter))
+	return err
+}
+
+// A state that is not "deactivated" keeps deactivated_at only under a takedown,
+// so that lifting the takedown finds the account as its owner left it.
+const updateStatus = `UPDATE actor SET status = ?1,
+	deactivated_at = CASE WHEN ?1 = 2 THEN coalesce(deactivated_at, ?2) WHEN ?1 = 1 THEN NULL ELSE deactivated_at END,
+	delete_after = CASE WHEN ?1 = 1 THEN NULL ELSE delete_after END,
+	takedown_ref = CASE WHEN ?1 = 3 THEN coalesce(takedown_ref, 'log') ELSE NULL END
+WHERE did = ?3`
+
+// SetStatus records the state an account is in since at.
+func (t *Tx) SetStatus(did syntax.DID, s Status, at time.Time) error {
+	_, err := t.sql.Exec(updateStatus, s, at.UnixMicro(), did)
+	return err
+}
+
+const (
+	clearHandle  = `UPDATE actor SET handle = NULL WHERE handle = ? AND did <> ?`
+	updateHandle = `UPDATE actor SET handle = ? WHERE did = ?`
+)
+
+// SetHandle gives a normalised handle ("": none) to an account, taking it from
+// whoever has it.
+func (t *Tx) SetHandle(did syntax.DID, h syntax.Handle) error {
+	if h != "" {
+		if _, err := t.sql.Exec(clearHandle, h, did); err != nil {
+			return err
+		}
+	}
+	_, err := t.sql.Exec(updateHandle, null(h), did)
+	return err
+}
+
+const deleteActor = `DELETE FROM actor WHERE did = ?`
+
+// DeleteActor removes an account and everything that hangs on it.
+func (t *Tx) DeleteActor(did syntax.DID) error {
+	_, err := t.sql.Exec(deleteActor, did)
+	return err
+}

@@ -1,0 +1,49 @@
+package accountdb
+
+import (
+	"fmt"
+
+	"troupe/storage/sqlite"
+)
+
+// Problem is a broken invariant.
+type Problem struct {
+	Rule string // which
+	Row  string // where
+}
+
+func (p Problem) String() string { return p.Rule + ": " + p.Row }
+
+// rules are queries that return one column and no row in a sound file.
+var rules = []struct{ rule, sql string }{
+	{"SQLite's own check", `SELECT integrity_check FROM pragma_integrity_check WHERE integrity_check <> 'ok'`},
+	{"foreign key", `SELECT "table" || ' ' || coalesce(rowid, '?') FROM pragma_foreign_key_check`},
+	{"exactly one meta row", `SELECT count(*) FROM meta HAVING count(*) <> 1`},
+	{"a locked account has no password", `SELECT a.did FROM actor a JOIN account c ON c.did = a.did WHERE a.locked`},
+	{"a deactivated account says since when", `SELECT did FROM actor WHERE status = 2 AND deactivated_at IS NULL`},
+	{"an active account is not deactivated, not to be deleted, not taken down",
+		`SELECT did FROM actor WHERE status = 1 AND (deactivated_at IS NOT NULL OR delete_after IS NOT NULL OR takedown_ref IS NOT NULL)`},
+	{"only a taken-down account has a takedown reference", `SELECT did FROM actor WHERE (status = 3) <> (takedown_ref IS NOT NULL)`},
+	{"a reserved handle belongs to nobody", `SELECT r.handle FROM reservation r JOIN actor a ON a.handle = r.handle`},
+	{"a reserved address belongs to nobody", `SELECT r.saga FROM reservation r JOIN account a ON a.email = r.email`},
+	{"a reserved DID has no account", `SELECT r.did FROM reservation r JOIN actor a ON a.did = r.did`},
+	{"an invite is not used more often than allowed", `SELECT code FROM invite_code c WHERE
+		(SELECT count(*) FROM invite_code_use u WHERE u.code = c.code) + (SELECT count(*) FROM reservation r WHERE r.invite = c.code) > c.uses`},
+	{"a rotated token's successor is of the same account", `SELECT t.did FROM refresh_token t JOIN refresh_token n ON n.id = t.next_id WHERE n.did <> t.did`},
+	{"a token is not its own successor", `SELECT did FROM refresh_token WHERE next_id = id`},
+}
+
+// Check looks for broken invariants. It reads every table once.
+func (r *Reader) Check() ([]Problem, error) {
+	var found []Problem
+	for _, c := range rules {
+		err := r.sql.Each(c.sql, func(row *sqlite.Row) error {
+			found = append(found, Problem{c.rule, row.Text(0)})
+			return nil
+		})
+		if err != nil {
+			return found, fmt.Errorf("accountdb: check %q: %w", c.rule, err)
+		}
+	}
+	return found, nil
+}
