@@ -1,7 +1,8 @@
 package lexicon
 
 import (
-	"net/url"
+	"encoding/json"
+	"strings"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
 )
@@ -16,27 +17,94 @@ const (
 	Subscription                 // WebSocket
 )
 
-// Method is the schema of one XRPC method.
+// Method is the schema of one XRPC method. Read-only.
 type Method struct {
 	NSID     syntax.NSID
 	Kind     Kind
+	Params   []Param  // sorted by name
 	HasInput bool     // a procedure that takes a body
-	Input    string   // media type of the body it takes, maybe with wildcards ("*/*"); "" = none
+	Input    string   // media type of the body it takes, perhaps with wildcards ("*/*"); "" = none
 	Output   string   // media type of what it answers; "" = an empty body
-	Errors   []string // error names the lexicon lists
+	Errors   []string // error names that the lexicon lists
+
+	input, output *schema         // nil: any body of that media type
+	defaults      json.RawMessage // of the input's own properties
 }
 
-// Params are checked query parameters: string, int64, bool, []string, []int64 or []bool by name.
-// A parameter that was not sent and has no default is absent.
-type Params map[string]any
+// ParamType is the type of a query parameter, or of each of its values.
+type ParamType uint8
 
-// ParseParams checks the query parameters and converts them to the types of the schema; defaults are filled in.
-// Errors are of type ErrInvalid.
-func (m *Method) ParseParams(q url.Values) (Params, error) { return nil, nil }
+// The types of query parameter.
+const (
+	String ParamType = iota + 1
+	Integer
+	Boolean
+)
 
-// CheckInput checks a decoded JSON body (encoding/json's shapes, or dag.Decode's) against the schema.
-// Errors are of type ErrInvalid.
-func (m *Method) CheckInput(v any) error { return nil }
+// Param describes one query parameter.
+type Param struct {
+	Name     string
+	Type     ParamType
+	Array    bool // may be repeated
+	Required bool
 
-// CheckJSON checks a JSON body against the schema without keeping what it holds. Errors are of type ErrInvalid.
-func (m *Method) CheckJSON(body []byte) error { return nil }
+	schema *schema
+}
+
+// Takes reports whether the method takes a body of that media type (lower case, without parameters).
+func (m *Method) Takes(mediaType string) bool {
+	for pattern := range strings.SplitSeq(m.Input, ",") {
+		if acceptable(strings.TrimSpace(pattern), mediaType) {
+			return true
+		}
+	}
+	return false
+}
+
+// Defaults returns the default values of the input's own properties as a JSON object, nil if it has none. Decode it
+// into the input before the body.
+func (m *Method) Defaults() json.RawMessage { return m.defaults }
+
+// CheckInput checks a decoded JSON body, in the shapes of encoding/json or of dag.Decode, against the schema.
+// It does not change v. Errors are of type ErrInvalid; their paths begin with "Input".
+func (m *Method) CheckInput(v any) error {
+	if m.input == nil {
+		return nil
+	}
+	return check(m.input, v, &path{name: "Input"})
+}
+
+// CheckJSON checks a JSON body against the schema: the text is valid JSON and UTF-8, nested at most MaxDepth deep,
+// without duplicate or confusable property names where the schema knows them, and it passes CheckInput.
+// Errors are of type ErrInvalid; their paths begin with "Input".
+func (m *Method) CheckJSON(body []byte) error { return checkText(m.input, body, "Input") }
+
+// CheckOutput is CheckJSON for what the method answers; for tests and development.
+func (m *Method) CheckOutput(body []byte) error { return checkText(m.output, body, "Output") }
+
+func checkText(s *schema, body []byte, name string) error {
+	p := path{name: name}
+	r := reader{text: body}
+	v, err := r.document(s)
+	if err != nil {
+		return p.fail(err.Error())
+	}
+	if s == nil {
+		return nil
+	}
+	return check(s, v, &p)
+}
+
+// acceptable reports whether a media type matches a pattern: "*/*", "image/*" or a full type.
+func acceptable(pattern, mediaType string) bool {
+	if pattern == "" || mediaType == "" {
+		return false
+	}
+	if pattern == "*/*" {
+		return true
+	}
+	if prefix, wild := strings.CutSuffix(pattern, "*"); wild {
+		return strings.HasPrefix(mediaType, prefix)
+	}
+	return pattern == mediaType
+}
