@@ -1,0 +1,161 @@
+package repo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/bluesky-social/indigo/atproto/atcrypto"
+	"github.com/bluesky-social/indigo/atproto/syntax"
+
+	"troupe/actors/mailbox"
+	"troupe/sequencing"
+	"troupe/storage/keys"
+	"troupe/storage/repodb"
+	"troupe/storage/sqlite"
+)
+
+// Config is what every Repo of a server shares.
+type Config struct {
+	Root      string // the folder of all accounts
+	Vault     *keys.Vault
+	Log       sequencing.Log // for reading; writes go through Append
+	Append    func(sequencing.Append, func(sequencing.Committed, error))
+	Clock     *sequencing.Clock
+	Flusher   *Flusher
+	Snapshots *repodb.Snapshots
+	Logger    *slog.Logger
+	VFS       string // "" is the product's own
+}
+
+// Repo is the actor of one account's repository.
+type Repo struct {
+	Config
+	did  syntax.DID
+	dir  string
+	self mailbox.Self
+
+	// Owned by the actor's turns.
+	db      *repodb.DB // nil until the repository exists
+	key     atcrypto.PrivateKey
+	state   State    // what the log holds
+	pending *overlay // what the log holds and the file does not
+	queue   []job
+	flight  *flight // the chain on its way, or nil
+}
+
+// New makes the actor of a DID; the router starts it.
+func New(c Config, did syntax.DID, self mailbox.Self) *Repo {
+	return &Repo{Config: c, did: did, dir: keys.ActorDir(c.Root, did), self: self, pending: newOverlay()}
+}
+
+// Receive is the table of what a Repo answers.
+func (r *Repo) Receive(t *mailbox.Turn) {
+	switch m := t.Message().(type) {
+	case ApplyWrites:
+		mailbox.Later(r, t, m, r.applyWrites)
+	case Create:
+		mailbox.Later(r, t, m, r.create)
+	case SetStatus:
+		mailbox.Later(r, t, m, r.setStatus)
+	case AnnounceIdentity:
+		mailbox.Later(r, t, m, r.announceIdentity)
+	case GetRecord:
+		mailbox.Reply(r, t, m, r.getRecord)
+	case ListRecords:
+		mailbox.Reply(r, t, m, r.listRecords)
+	case Describe:
+		mailbox.Reply(r, t, m, r.describe)
+	case GetBlocks:
+		mailbox.Reply(r, t, m, r.getBlocks)
+	case ProveRecord:
+		mailbox.Reply(r, t, m, r.proveRecord)
+	case OpenSnapshot:
+		mailbox.Reply(r, t, m, r.openSnapshot)
+	case SignServiceAuth:
+		mailbox.Reply(r, t, m, r.signServiceAuth)
+	case SigningKey:
+		mailbox.Reply(r, t, m, r.signingKey)
+	case Wake:
+		mailbox.Reply(r, t, m, r.wake)
+	case Flush:
+		mailbox.Reply(r, t, m, r.flushNow)
+	}
+}
+
+// Stop brings the file up to date and closes it. After a crash it only waits
+// for the chain that is on its way, so that the next instance reads a log that
+// has it, and closes.
+func (r *Repo) Stop(why mailbox.Reason) {
+	for why != mailbox.Crashed && (r.flight != nil || len(r.queue) > 0) {
+		if f := r.flight; f != nil {
+			<-f.landed
+			r.land(f)
+		}
+		r.pumpIfIdle()
+	}
+	if r.flight != nil {
+		<-r.flight.landed
+	}
+	if r.db == nil {
+		return
+	}
+	if why != mailbox.Crashed {
+		if err := r.flush(context.Background()); err != nil {
+			r.Logger.Warn("pending changes stay in the log", "did", r.did, "err", err)
+		}
+	}
+	if err := r.db.Close(); err != nil {
+		r.Logger.Warn("close account file", "did", r.did, "err", err)
+	}
+	r.db = nil
+}
+
+// Idle uses a quiet moment to bring the file up to date and to let go of the
+// tree's nodes.
+func (r *Repo) Idle() {
+	if r.db == nil || r.flight != nil {
+		return
+	}
+	if err := r.flush(context.Background()); err != nil {
+		r.Logger.Warn("flush when idle", "did", r.did, "err", err)
+		return
+	}
+	r.state.Tree = r.state.Tree.Forget()
+}
+
+// flush brings pending changes into the file, as one transaction.
+func (r *Repo) flush(ctx context.Context) error {
+	if r.pending.empty() {
+		return nil
+	}
+	seq := r.pending.seq
+	err := r.db.Transact(ctx, func(tx *repodb.Tx) error {
+		if len(r.pending.changes) > 0 {
+			if err := tx.Apply(r.did, repodb.Merge(r.pending.changes)); err != nil {
+				return err
+			}
+		}
+		return tx.SetSeq(seq)
+	})
+	switch {
+	case errors.Is(err, sqlite.ErrFull):
+		return fmt.Errorf("%w: %w", ErrUnavailable, err) // kept pending; space may return
+	case err != nil:
+		// The file is not what the log says it should be, and nothing here can
+		// mend that: a fresh activation may.
+		panic(fmt.Errorf("repo: %s: apply up to entry %d: %w", r.did, seq, err))
+	}
+	r.pending = newOverlay()
+	r.Flusher.Note(r.did, sequencing.Seq(seq))
+	return nil
+}
+
+// unexpected wraps an error that is not a refusal of the request.
+func (r *Repo) unexpected(err error) error {
+	if errors.Is(err, sqlite.ErrFull) || errors.Is(err, sqlite.ErrIO) || errors.Is(err, sqlite.ErrCorrupt) || errors.Is(err, sequencing.ErrClockJump) {
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	return err
+}

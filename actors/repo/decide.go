@@ -1,0 +1,276 @@
+package repo
+
+import (
+	"fmt"
+
+	"github.com/bluesky-social/indigo/atproto/syntax"
+	"github.com/ipfs/go-cid"
+
+	"troupe/sequencing"
+	"troupe/storage/car"
+	"troupe/storage/mst"
+	"troupe/storage/repodb"
+)
+
+// decideWrites turns an ApplyWrites into one commit entry. It is a function of
+// its arguments: the same ones give the same bytes.
+func decideWrites(v View, s State, m ApplyWrites, at Moment) (Decision, WriteResult, error) {
+	if err := s.writable(); err != nil {
+		return Decision{}, WriteResult{}, err
+	}
+	if m.SwapCommit.Defined() && m.SwapCommit != s.Commit {
+		return Decision{}, WriteResult{}, SwapMismatch{"Commit", s.Commit}
+	}
+	d := writeDecider{view: v, edit: s.Tree.Edit(), rkey: at.Rev, records: map[cid.Cid][]byte{}, touched: map[string]struct{}{}}
+	for _, w := range m.Writes {
+		if err := d.write(m, w); err != nil {
+			return Decision{}, WriteResult{}, err
+		}
+	}
+	if len(d.ops) == 0 && len(m.Writes) > 0 {
+		return Decision{Next: s}, WriteResult{Results: d.results}, nil
+	}
+	if len(d.ops) > sequencing.MaxCommitOps {
+		return Decision{}, WriteResult{}, ErrTooManyWrites
+	}
+	decision, err := d.commit(s, at)
+	if err != nil {
+		return Decision{}, WriteResult{}, err
+	}
+	head := decision.Next.head()
+	return decision, WriteResult{Commit: &head, Results: d.results}, nil
+}
+
+// writable refuses commits to what does not exist or is not active.
+func (s State) writable() error {
+	switch {
+	case !s.Exists || s.Status == sequencing.StatusDeleted:
+		return ErrNotFound
+	case s.Status != sequencing.StatusActive:
+		return NotActive{s.Status}
+	}
+	return nil
+}
+
+// writeDecider gathers what one request does to the tree.
+type writeDecider struct {
+	view    View
+	edit    *mst.Edit
+	rkey    syntax.TID // the next record key to mint
+	ops     []sequencing.RepoOp
+	changes []repodb.RecordChange
+	blobs   []sequencing.BlobRef
+	records map[cid.Cid][]byte // written by this commit
+	touched map[string]struct{}
+	results []Result
+}
+
+func (d *writeDecider) write(m ApplyWrites, w Write) error {
+	if w.Action == sequencing.ActionCreate && w.RKey == "" {
+		if err := d.mint(&w); err != nil {
+			return err
+		}
+	}
+	if err := mst.ValidKey(w.Path()); err != nil {
+		return fmt.Errorf("%w: %w", ErrInvalidWrite, err)
+	}
+	if _, again := d.touched[w.Path()]; again {
+		return fmt.Errorf("%w: %s", ErrDuplicatePath, w.Path())
+	}
+	was, exists, err := d.edit.Get(w.Path())
+	if err != nil {
+		return err
+	}
+	if w.Swap.Set && w.Swap.CID != was {
+		return SwapMismatch{"Record", was}
+	}
+	switch w.Action {
+	case sequencing.ActionDelete:
+		if !exists && m.MissingOK {
+			return nil
+		}
+		return d.delete(w, exists)
+	case sequencing.ActionUpdate:
+		if m.Upsert && exists && was == w.Record.CID {
+			d.results = append(d.results, Result{sequencing.ActionUpdate, w.Collection, w.RKey, was})
+			return nil
+		}
+		if m.Upsert && !exists {
+			w.Action = sequencing.ActionCreate
+		}
+	}
+	return d.put(m, w, exists)
+}
+
+// mint gives a create a record key: a TID that is not taken.
+func (d *writeDecider) mint(w *Write) error {
+	for {
+		w.RKey = syntax.RecordKey(d.rkey)
+		d.rkey = syntax.NewTID(d.rkey.Time().UnixMicro()+1, d.rkey.ClockID())
+		_, taken, err := d.edit.Get(w.Path())
+		if err != nil || !taken {
+			return err
+		}
+	}
+}
+
+func (d *writeDecider) delete(w Write, exists bool) error {
+	if !exists {
+		return fmt.Errorf("%w: %s", ErrRecordNotFound, w.Path())
+	}
+	d.results = append(d.results, Result{Action: sequencing.ActionDelete, Collection: w.Collection, RKey: w.RKey})
+	return d.remove(w.Collection, w.RKey)
+}
+
+// remove takes a record out of the tree.
+func (d *writeDecider) remove(collection syntax.NSID, rkey syntax.RecordKey) error {
+	change := repodb.RecordChange{Collection: collection, RKey: rkey}
+	prev, err := d.edit.Delete(change.Path())
+	if err != nil {
+		return err
+	}
+	d.touched[change.Path()] = struct{}{}
+	d.ops = append(d.ops, sequencing.RepoOp{Action: sequencing.ActionDelete, Path: change.Path(), Prev: prev})
+	d.changes = append(d.changes, change)
+	return nil
+}
+
+// put creates or updates a record.
+func (d *writeDecider) put(m ApplyWrites, w Write, exists bool) error {
+	switch {
+	case w.Action == sequencing.ActionCreate && exists:
+		return fmt.Errorf("%w: %s", ErrRecordExists, w.Path())
+	case w.Action == sequencing.ActionUpdate && !exists:
+		return fmt.Errorf("%w: %s", ErrRecordNotFound, w.Path())
+	}
+	if err := d.checkBlobs(w); err != nil {
+		return err
+	}
+	subject := subjectOf(w.Collection, w.Record.Bytes)
+	if w.Action == sequencing.ActionCreate && m.Suppress && subject != "" {
+		if err := d.suppress(w, subject); err != nil {
+			return err
+		}
+	}
+	op := sequencing.RepoOp{Action: w.Action, Path: w.Path(), CID: w.Record.CID}
+	var err error
+	if w.Action == sequencing.ActionCreate {
+		err = d.edit.Create(op.Path, op.CID)
+	} else {
+		op.Prev, err = d.edit.Update(op.Path, op.CID)
+	}
+	if err != nil {
+		return err
+	}
+	for _, b := range w.Record.Blobs {
+		d.blobs = append(d.blobs, sequencing.BlobRef{Op: len(d.ops), Blob: b})
+	}
+	d.touched[op.Path] = struct{}{}
+	d.ops = append(d.ops, op)
+	d.records[op.CID] = w.Record.Bytes
+	d.changes = append(d.changes, repodb.RecordChange{
+		Collection: w.Collection, RKey: w.RKey, CID: op.CID, Bytes: w.Record.Bytes, Blobs: w.Record.Blobs, Subject: subject,
+	})
+	d.results = append(d.results, Result{w.Action, w.Collection, w.RKey, op.CID})
+	return nil
+}
+
+// suppress deletes older records of the collection that point at the same
+// subject. A second like of a post is a new record, and there is one like.
+func (d *writeDecider) suppress(w Write, subject string) error {
+	older, err := d.view.Backlinks(w.Collection, subject)
+	if err != nil {
+		return err
+	}
+	for _, rkey := range older {
+		path := string(w.Collection) + "/" + string(rkey)
+		if _, done := d.touched[path]; done || rkey == w.RKey {
+			continue
+		}
+		if err := d.remove(w.Collection, rkey); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkBlobs refuses a record that points at a blob which was not uploaded, or
+// not as the record says. A blob that is already public is not looked at again.
+func (d *writeDecider) checkBlobs(w Write) error {
+	for _, ref := range w.Record.Blobs {
+		have, found, err := d.view.Blob(ref.CID)
+		switch {
+		case err != nil:
+			return err
+		case !found || have.Takedown != "":
+			return BlobProblem{ref.CID, BlobMissing}
+		case have.Temporary && have.MimeType != ref.MimeType:
+			return BlobProblem{ref.CID, BlobMime}
+		case have.Temporary && have.Size != ref.Size:
+			return BlobProblem{ref.CID, BlobSize}
+		}
+	}
+	return nil
+}
+
+// commit signs the new tree and encodes the entry.
+func (d *writeDecider) commit(s State, at Moment) (Decision, error) {
+	tree, changed, err := d.edit.Finish()
+	if err != nil {
+		return Decision{}, err
+	}
+	block, err := signCommit(s.DID, changed.Root, at.Rev, at.Key)
+	if err != nil {
+		return Decision{}, err
+	}
+	blocks, err := d.blocks(tree, changed, block)
+	if err != nil {
+		return Decision{}, err
+	}
+	next := s
+	next.Rev, next.Commit, next.Data, next.Block, next.Tree = at.Rev, block.CID, changed.Root, block.Data, tree
+	entry := commitEntry(s, next, blocks, d.ops)
+	for _, n := range changed.New {
+		entry.Effects.New = append(entry.Effects.New, n.CID)
+	}
+	entry.Effects.Removed = changed.Removed
+	entry.Effects.Blobs = d.blobs
+	change := &repodb.Change{
+		Rev: at.Rev, Commit: block, Data: changed.Root, Time: entry.Time,
+		Nodes: changed.New, Gone: changed.Removed, Records: d.changes,
+	}
+	return Decision{Entries: []sequencing.Entry{entry}, Changes: []*repodb.Change{change}, Next: next}, nil
+}
+
+// blocks is the CAR of the event: what is new, and what a consumer needs to
+// undo the ops and arrive at the previous tree.
+func (d *writeDecider) blocks(tree *mst.Tree, changed mst.Changes, commit car.Block) ([]byte, error) {
+	keys := make([]string, len(d.ops))
+	for i, op := range d.ops {
+		keys[i] = op.Path
+	}
+	proof, err := tree.Proof(keys...)
+	if err != nil {
+		return nil, err
+	}
+	blocks, err := eventBlocks(commit, changed.Root, append(proof, changed.New...), d.records)
+	if err != nil {
+		return nil, err
+	}
+	if len(blocks) > sequencing.MaxCommitBlocks {
+		return nil, ErrEventTooBig
+	}
+	return blocks, nil
+}
+
+// commitEntry is the #commit that leads from one state to the next.
+func commitEntry(prev, next State, blocks []byte, ops []sequencing.RepoOp) sequencing.Entry {
+	frame := sequencing.CommitFrame{
+		Repo: next.DID, Commit: next.Commit, Rev: next.Rev, Since: prev.Rev,
+		Blocks: blocks, Ops: ops, PrevData: prev.Data, Time: next.Rev.Time(),
+	}
+	return sequencing.Entry{
+		Kind: sequencing.KindCommit, Visibility: sequencing.Public, Frame: frame.Encode(), Time: frame.Time,
+		Next: sequencing.Change{Rev: next.Rev, Commit: next.Commit, Data: next.Data},
+	}
+}

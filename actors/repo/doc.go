@@ -1,0 +1,51 @@
+// Package repo is the actor of one account's repository: the only one that
+// may change it, and the only one that reads its file.
+//
+// # The path of a write
+//
+//	decide   command + state + a read-only view → entries, or a refusal   decide*.go
+//	append   the sequencer's log: durable, or refused                     pump.go
+//	apply    the entries' change to the account's file                    overlay.go, storage/repodb
+//	reply    once the append is durable
+//
+// While an append is on its way to the disk the actor goes on reading its
+// mailbox: reads are answered from the committed state, writes queue. When the
+// append lands, everything that queued is decided one after the other and
+// appended as one chain. So a busy account pays one fsync for many writes, and
+// a lone write pays exactly one.
+//
+// # Ownership
+//
+// A Repo owns <actors>/<xx>/<did>/store.sqlite and the signing key beside it
+// while it is awake. Snapshots that it lent live on without it. The [Flusher]
+// owns the knowledge of which files hold what durably.
+//
+// # Recovery
+//
+// The log is the truth. On activation the actor compares its file with the
+// account's head; what the file lacks is replayed by the same [repodb.Merge]
+// and Apply that live writes use, in one durable transaction. A file that is
+// ahead (its log was lost, or restored from a copy) has its head adopted as an
+// internal entry followed by #sync. After a panic nothing in memory is trusted:
+// the instance is dropped and the file read again.
+//
+// # Errors
+//
+// Sentinels of errors.go. ErrUnavailable wraps whatever keeps the actor from
+// answering; the caller may try again.
+//
+// # Design notes
+//
+// Answers are given on the committer's goroutine, right after the message that
+// advances the state was put into the mailbox. So a client that reads after
+// its answer finds its write, and a crash between the two cannot turn a
+// committed write into an error.
+//
+// Changes stay in memory for a while (the overlay) and reach the file several
+// at a time. Rejected: applying in the write's own turn, which costs twice the
+// CPU and adds nothing, since the log already holds the write.
+//
+// A refusal inside a chain answers its own writer only. A result that depends
+// on an earlier write of the same chain, even a "nothing to do", is held until
+// the chain is durable.
+package repo

@@ -1,0 +1,85 @@
+package repo
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/ipfs/go-cid"
+
+	"troupe/sequencing"
+)
+
+var (
+	// ErrNotFound: this server has no such repository.
+	ErrNotFound = errors.New("repo: not found")
+	// ErrRecordNotFound: there is no such record, or not in that version.
+	ErrRecordNotFound = errors.New("repo: record not found")
+	// ErrRecordExists: a create met a record.
+	ErrRecordExists = errors.New("repo: record already exists")
+	// ErrInvalidSwap: a swapCommit or swapRecord condition does not hold.
+	ErrInvalidSwap = errors.New("repo: swap condition failed")
+	// ErrDuplicatePath: two writes of one request name the same record.
+	ErrDuplicatePath = errors.New("repo: two writes name the same record")
+	// ErrTooManyWrites: more than 200 ops in one commit.
+	ErrTooManyWrites = errors.New("repo: too many writes")
+	// ErrEventTooBig: the commit's blocks exceed what a #commit may carry.
+	ErrEventTooBig = errors.New("repo: the commit is too big for one event")
+	// ErrInvalidWrite: a write that makes no sense (no collection, bad key).
+	ErrInvalidWrite = errors.New("repo: invalid write")
+	// ErrUnavailable: the actor cannot answer now; the cause is wrapped.
+	ErrUnavailable = errors.New("repo: unavailable")
+	// ErrTooManyExports: the account has as many long readers as it may have.
+	ErrTooManyExports = errors.New("repo: too many exports")
+)
+
+// SwapMismatch says what stood where something else was expected.
+type SwapMismatch struct {
+	What string // "Commit" or "Record"
+	Was  cid.Cid
+}
+
+func (e SwapMismatch) Error() string {
+	was := "null"
+	if e.Was.Defined() {
+		was = e.Was.String()
+	}
+	return fmt.Sprintf("%s was at %s", e.What, was)
+}
+
+func (e SwapMismatch) Is(target error) bool { return target == ErrInvalidSwap }
+
+// NotActive refuses a write to a repository that is not active.
+type NotActive struct{ Status sequencing.Status }
+
+func (e NotActive) Error() string { return "repo: the account is " + e.Status.String() }
+
+// BlobProblem refuses a record because of a blob that it points at.
+type BlobProblem struct {
+	CID    cid.Cid
+	Reason BlobReason
+}
+
+// BlobReason is what is wrong with a blob reference.
+type BlobReason int
+
+const (
+	BlobMissing BlobReason = iota // never uploaded, or taken down
+	BlobMime                      // uploaded with another MIME type
+	BlobSize                      // uploaded with another size
+)
+
+func (e BlobProblem) Error() string {
+	switch e.Reason {
+	case BlobMime:
+		return fmt.Sprintf("Referenced MimeType does not match stored blob: %s", e.CID)
+	case BlobSize:
+		return fmt.Sprintf("Referenced size does not match stored blob: %s", e.CID)
+	default:
+		return fmt.Sprintf("Could not find blob: %s", e.CID)
+	}
+}
+
+// MissingBlocks names blocks that are not part of the repository.
+type MissingBlocks struct{ CIDs []cid.Cid }
+
+func (e MissingBlocks) Error() string { return fmt.Sprintf("Could not find cids: %v", e.CIDs) }

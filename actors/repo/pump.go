@@ -1,0 +1,150 @@
+package repo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"troupe/sequencing"
+	"troupe/storage/repodb"
+)
+
+// A chain is cut where it would hold up the others' group commit.
+const (
+	maxChain      = 64
+	maxChainBytes = 4 << 20
+)
+
+// job is a command that waits to be decided.
+type job struct {
+	ctx    context.Context
+	decide func(View, State) (Decision, func(error), error)
+	refuse func(error)
+}
+
+// flight is a chain on its way to the disk. Its answers are given when it
+// lands, whatever has become of the actor by then.
+type flight struct {
+	changes   []*repodb.Change // by entry
+	next      State
+	committed sequencing.Committed
+	err       error
+	landed    chan struct{} // closed once committed and err are set and everybody is answered
+}
+
+// enqueue puts a command into the queue and starts a chain if none is on its way.
+func (r *Repo) enqueue(j job) {
+	r.queue = append(r.queue, j)
+	if r.flight == nil {
+		r.pump()
+	}
+}
+
+// pump decides what is queued, one command on top of the other, and appends
+// the result as one chain.
+func (r *Repo) pump() {
+	var (
+		chain   = sequencing.Append{DID: r.did, Expect: r.state.expect()}
+		flight  = &flight{next: r.state, landed: make(chan struct{})}
+		view    = turnView{r, newOverlay()}
+		answers []func(error)
+		size    int
+	)
+	for len(r.queue) > 0 && len(chain.Entries) < maxChain && size < maxChainBytes {
+		j := r.queue[0]
+		r.queue[0] = job{}
+		r.queue = r.queue[1:]
+		if j.ctx.Err() != nil {
+			j.refuse(fmt.Errorf("%w: %w", ErrUnavailable, context.Cause(j.ctx)))
+			continue
+		}
+		d, answer, err := j.decide(view, flight.next)
+		if err != nil {
+			j.refuse(r.unexpected(err))
+			continue
+		}
+		if len(d.Entries) == 0 && len(chain.Entries) == 0 {
+			answer(nil) // rests on nothing that could still fail
+			continue
+		}
+		answers = append(answers, answer)
+		chain.Entries = append(chain.Entries, d.Entries...)
+		flight.changes = append(flight.changes, d.Changes...)
+		flight.next = d.Next
+		for i, e := range d.Entries {
+			size += len(e.Frame.Prefix) + len(e.Frame.Suffix)
+			if c := d.Changes[i]; c != nil {
+				view.chain.add(*c)
+			}
+		}
+	}
+	if len(chain.Entries) == 0 {
+		return
+	}
+	r.flight = flight
+	r.Append(chain, func(c sequencing.Committed, err error) {
+		flight.committed, flight.err = c, err
+		// First the turn that moves the state, then the answers: a read that an
+		// answer provokes finds the write, and a crash of the actor in between
+		// leaves the answer what it is.
+		r.self.Run(func() { r.land(flight); r.pumpIfIdle() })
+		for _, answer := range answers {
+			answer(appendError(err))
+		}
+		close(flight.landed)
+	})
+}
+
+func (r *Repo) pumpIfIdle() {
+	if r.flight == nil && len(r.queue) > 0 {
+		r.pump()
+	}
+}
+
+// land takes a chain that the log answered into the state.
+func (r *Repo) land(f *flight) {
+	if r.flight != f {
+		return
+	}
+	r.flight = nil
+	switch {
+	case f.err == nil:
+		r.advance(f)
+	case errors.Is(f.err, sequencing.ErrFull), errors.Is(f.err, sequencing.ErrQueueFull), errors.Is(f.err, sequencing.ErrInvalid):
+		// Nothing was kept: the state still stands.
+	default:
+		// Another head than ours, or none that is known: read everything again.
+		panic(fmt.Errorf("repo: %s: append: %w", r.did, f.err))
+	}
+}
+
+// advance makes a durable chain the state, and its changes pending.
+func (r *Repo) advance(f *flight) {
+	if r.db == nil {
+		if err := r.openFile(context.Background()); err != nil {
+			panic(fmt.Errorf("repo: %s: first open: %w", r.did, err))
+		}
+	}
+	r.state = f.next
+	for i, seq := range f.committed.Seqs {
+		if c := f.changes[i]; c != nil {
+			c.Seq = int64(seq)
+			r.pending.add(*c)
+		}
+		r.pending.seq = int64(seq)
+	}
+	if !r.pending.full() {
+		return
+	}
+	if err := r.flush(context.Background()); err != nil && !errors.Is(err, ErrUnavailable) {
+		panic(err)
+	}
+}
+
+// appendError is what an asker learns of a failed append.
+func appendError(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: %w", ErrUnavailable, err)
+}

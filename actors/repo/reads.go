@@ -1,0 +1,215 @@
+package repo
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/bluesky-social/indigo/atproto/atcrypto"
+	_ "github.com/bluesky-social/indigo/atproto/auth" // registers ES256K and ES256 of the field with the JWT library
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/ipfs/go-cid"
+
+	"troupe/sequencing"
+	"troupe/storage/car"
+	"troupe/storage/repodb"
+)
+
+// exists refuses reads of a repository that is not there. Whether a stranger
+// may read what is there is the caller's question.
+func (r *Repo) exists() error {
+	if !r.state.Exists || r.db == nil {
+		return ErrNotFound
+	}
+	return nil
+}
+
+func (r *Repo) getRecord(ctx context.Context, m GetRecord) (Found, error) {
+	if err := r.exists(); err != nil {
+		return Found{}, err
+	}
+	found, ok, err := r.record(ctx, m)
+	switch {
+	case err != nil:
+		return Found{}, r.unexpected(err)
+	case !ok, m.CID.Defined() && found.CID != m.CID:
+		return Found{}, ErrRecordNotFound
+	}
+	return found, nil
+}
+
+func (r *Repo) record(ctx context.Context, m GetRecord) (f Found, ok bool, err error) {
+	if c, pending := r.pending.records[string(m.Collection)+"/"+string(m.RKey)]; pending {
+		return Found{c.CID, c.Bytes}, c.CID.Defined(), nil
+	}
+	err = r.db.Read(ctx, func(tx *repodb.Reader) error {
+		rec, found, err := tx.Record(m.Collection, m.RKey)
+		f, ok = Found{rec.CID, rec.Bytes}, found && rec.Takedown == ""
+		return err
+	})
+	return f, ok, err
+}
+
+func (r *Repo) listRecords(ctx context.Context, m ListRecords) (page []repodb.Record, err error) {
+	err = r.query(ctx, func(tx *repodb.Reader) (err error) {
+		page, err = tx.List(m.Collection, m.Cursor, m.Limit, m.Reverse)
+		return err
+	})
+	return page, err
+}
+
+func (r *Repo) describe(ctx context.Context, _ Describe) (d Description, err error) {
+	err = r.query(ctx, func(tx *repodb.Reader) (err error) {
+		d.Collections, err = tx.Collections()
+		return err
+	})
+	return d, err
+}
+
+// query reads tables, which must show every pending change.
+func (r *Repo) query(ctx context.Context, fn func(*repodb.Reader) error) error {
+	if err := r.exists(); err != nil {
+		return err
+	}
+	if err := r.flush(context.WithoutCancel(ctx)); err != nil {
+		return err
+	}
+	return r.unexpected(r.db.Read(ctx, fn))
+}
+
+func (r *Repo) getBlocks(ctx context.Context, m GetBlocks) (blocks []car.Block, err error) {
+	var missing []cid.Cid
+	err = r.query(ctx, func(tx *repodb.Reader) error {
+		for _, c := range m.CIDs {
+			b, found, err := r.block(tx, c)
+			if err != nil {
+				return err
+			}
+			if !found {
+				missing = append(missing, c)
+				continue
+			}
+			blocks = append(blocks, car.Block{CID: c, Data: b})
+		}
+		return nil
+	})
+	if err == nil && len(missing) > 0 {
+		return nil, MissingBlocks{missing}
+	}
+	return blocks, err
+}
+
+func (r *Repo) block(tx *repodb.Reader, c cid.Cid) ([]byte, bool, error) {
+	if c == r.state.Commit {
+		return r.state.Block, true, nil
+	}
+	if b, found, err := tx.Node(c); found || err != nil {
+		return b, found, err
+	}
+	return tx.RecordBlock(c)
+}
+
+func (r *Repo) proveRecord(ctx context.Context, m ProveRecord) (Proof, error) {
+	if err := r.exists(); err != nil {
+		return Proof{}, err
+	}
+	path := string(m.Collection) + "/" + string(m.RKey)
+	nodes, err := r.state.Tree.Path(path)
+	if err != nil {
+		return Proof{}, r.unexpected(err)
+	}
+	p := Proof{Commit: r.state.Commit, Blocks: []car.Block{{CID: r.state.Commit, Data: r.state.Block}}}
+	p.Blocks = append(p.Blocks, nodes...)
+	found, err := r.getRecord(ctx, GetRecord{Collection: m.Collection, RKey: m.RKey})
+	switch {
+	case errors.Is(err, ErrRecordNotFound):
+		return p, nil // the nodes prove that it is absent
+	case err != nil:
+		return Proof{}, err
+	}
+	p.Blocks = append(p.Blocks, car.Block{CID: found.CID, Data: found.Bytes})
+	return p, nil
+}
+
+func (r *Repo) openSnapshot(ctx context.Context, _ OpenSnapshot) (*repodb.Snapshot, error) {
+	if err := r.exists(); err != nil {
+		return nil, err
+	}
+	if err := r.flush(context.WithoutCancel(ctx)); err != nil {
+		return nil, err
+	}
+	s, err := r.Snapshots.Open(ctx, r.dir, r.did, repodb.Options{VFS: r.VFS})
+	if errors.Is(err, repodb.ErrSnapshots) {
+		return nil, fmt.Errorf("%w: %w", ErrTooManyExports, err)
+	}
+	return s, r.unexpected(err)
+}
+
+// signServiceAuth mints a service token (atproto.com/specs/xrpc,
+// "Inter-Service Authentication"). aud is a plain string: some verifiers do
+// not take a list of one.
+func (r *Repo) signServiceAuth(_ context.Context, m SignServiceAuth) (string, error) {
+	if err := r.exists(); err != nil {
+		return "", err
+	}
+	method := jwt.GetSigningMethod("ES256K")
+	if _, p256 := r.key.(*atcrypto.PrivateKeyP256); p256 {
+		method = jwt.GetSigningMethod("ES256")
+	}
+	var nonce [16]byte
+	rand.Read(nonce[:])
+	claims := jwt.MapClaims{
+		"iss": r.did.String(), "aud": m.Audience, "iat": time.Now().Unix(), "exp": m.Expires.Unix(),
+		"jti": hex.EncodeToString(nonce[:]),
+	}
+	if m.Lexicon != "" {
+		claims["lxm"] = m.Lexicon.String()
+	}
+	token, err := jwt.NewWithClaims(method, claims).SignedString(r.key)
+	if err != nil {
+		return "", fmt.Errorf("repo: sign service token: %w", err)
+	}
+	return token, nil
+}
+
+func (r *Repo) signingKey(context.Context, SigningKey) (string, error) {
+	if err := r.readKey(); err != nil {
+		return "", err
+	}
+	pub, err := r.key.PublicKey()
+	if err != nil {
+		return "", err
+	}
+	return pub.DIDKey(), nil
+}
+
+// wake is answered with the newest entry that the file holds durably enough to
+// be replayed from: what is pending counts once it is flushed.
+func (r *Repo) wake(context.Context, Wake) (seq sequencing.Seq, err error) {
+	return r.stored()
+}
+
+func (r *Repo) flushNow(ctx context.Context, _ Flush) (sequencing.Seq, error) {
+	if err := r.exists(); err != nil {
+		return 0, err
+	}
+	if err := r.flush(ctx); err != nil {
+		return 0, err
+	}
+	return r.stored()
+}
+
+func (r *Repo) stored() (seq sequencing.Seq, err error) {
+	if err := r.exists(); err != nil {
+		return 0, err
+	}
+	err = r.db.Read(context.Background(), func(tx *repodb.Reader) error {
+		root, _, err := tx.Root()
+		seq = sequencing.Seq(root.Seq)
+		return err
+	})
+	return seq, err
+}

@@ -1,0 +1,235 @@
+package repo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/bluesky-social/indigo/atproto/syntax"
+	"github.com/ipfs/go-cid"
+
+	"troupe/sequencing"
+	"troupe/storage/car"
+	"troupe/storage/mst"
+	"troupe/storage/repodb"
+)
+
+// replayBatch is how many replayed changes go into one transaction.
+const replayBatch = 256
+
+// Start compares the file with the log and brings it up to date. A DID that
+// the log does not know, and that has no file, starts empty: it may be created.
+func (r *Repo) Start(ctx context.Context) error {
+	head, exists, err := r.Log.Head(ctx, r.did)
+	if err != nil {
+		return fmt.Errorf("%w: read head: %w", ErrUnavailable, err)
+	}
+	r.state = State{DID: r.did, Exists: exists, Status: head.Status}
+	if exists && head.Status == sequencing.StatusDeleted {
+		return nil
+	}
+	if _, err := os.Stat(filepath.Join(r.dir, repodb.FileName)); errors.Is(err, os.ErrNotExist) && !exists {
+		return nil
+	}
+	if err := r.activate(ctx, head, exists); err != nil {
+		return fmt.Errorf("%w: activate %s: %w", ErrUnavailable, r.did, err)
+	}
+	return nil
+}
+
+func (r *Repo) activate(ctx context.Context, head sequencing.Head, exists bool) error {
+	if err := r.readKey(); err != nil {
+		return err
+	}
+	if err := r.openFile(ctx); err != nil {
+		return err
+	}
+	root, _, err := r.fileRoot(ctx)
+	if err != nil {
+		return err
+	}
+	if exists && root.Seq < int64(head.Seq) && root.Rev <= head.Rev {
+		if root, err = r.replay(ctx, root, head); err != nil {
+			return err
+		}
+	}
+	switch {
+	case root.Rev == "" && !exists:
+		return nil // the file was made and nothing was ever appended
+	case root.Rev > head.Rev:
+		return r.adopt(root, head, exists)
+	case root.Commit != head.Commit:
+		return fmt.Errorf("the file is at commit %s, the log at %s, and the log no longer holds what lies between", root.Commit, head.Commit)
+	}
+	r.state = r.stateOf(root, head.Status)
+	if root.Seq > int64(head.Applied) {
+		r.Flusher.Note(r.did, sequencing.Seq(root.Seq))
+	}
+	return nil
+}
+
+func (r *Repo) stateOf(root repodb.Root, status sequencing.Status) State {
+	return State{
+		DID: r.did, Exists: true, Status: status, Rev: root.Rev, Commit: root.Commit, Data: root.Data, Block: root.Block,
+		Tree: mst.Load(root.Data, nodes{r}),
+	}
+}
+
+func (r *Repo) openFile(ctx context.Context) (err error) {
+	r.db, err = repodb.Open(ctx, r.dir, r.did, repodb.Options{VFS: r.VFS})
+	return err
+}
+
+func (r *Repo) readKey() error {
+	if r.key != nil {
+		return nil
+	}
+	key, err := r.Vault.ReadSigningKey(r.dir, r.did)
+	if err != nil {
+		return fmt.Errorf("%w: signing key: %w", ErrUnavailable, err)
+	}
+	r.key = key
+	return nil
+}
+
+func (r *Repo) fileRoot(ctx context.Context) (root repodb.Root, ok bool, err error) {
+	err = r.db.Read(ctx, func(tx *repodb.Reader) (err error) {
+		root, ok, err = tx.Root()
+		return err
+	})
+	if err == nil && ok && root.DID != r.did {
+		err = repodb.ErrWrongAccount
+	}
+	return root, ok, err
+}
+
+// replay applies what the log has and the file lacks. The last transaction is
+// durable, so a second crash does not replay the same again.
+func (r *Repo) replay(ctx context.Context, root repodb.Root, head sequencing.Head) (repodb.Root, error) {
+	var changes []repodb.Change
+	seq := root.Seq
+	apply := func(tx *repodb.Tx) error {
+		if len(changes) > 0 {
+			if err := tx.Apply(r.did, repodb.Merge(changes)); err != nil {
+				return err
+			}
+		}
+		return tx.SetSeq(seq)
+	}
+	err := r.Log.Replay(ctx, r.did, sequencing.Seq(root.Seq), func(e sequencing.Event) error {
+		seq = int64(e.Seq)
+		if e.Kind != sequencing.KindCommit {
+			return nil
+		}
+		c, err := changeOf(e)
+		if err != nil {
+			return fmt.Errorf("entry %d: %w", e.Seq, err)
+		}
+		if changes = append(changes, c); len(changes) < replayBatch {
+			return nil
+		}
+		err = r.db.Transact(ctx, apply)
+		changes = nil
+		return err
+	})
+	if err != nil {
+		return root, err
+	}
+	if err := r.db.TransactFull(ctx, apply); err != nil {
+		return root, err
+	}
+	r.Flusher.Replayed(seq - root.Seq)
+	root, _, err = r.fileRoot(ctx)
+	return root, err
+}
+
+// adopt makes the log follow a file that it lags behind.
+func (r *Repo) adopt(root repodb.Root, head sequencing.Head, exists bool) error {
+	now, err := r.Clock.Now()
+	if err != nil {
+		return err
+	}
+	status := sequencing.StatusActive
+	before := State{DID: r.did}
+	if exists {
+		status = head.Status
+		before = State{DID: r.did, Exists: true, Status: head.Status, Rev: head.Rev, Commit: head.Commit, Data: head.Data}
+	}
+	r.Logger.Warn("the log lost commits that the account's file has; the file's head is adopted", "did", r.did, "log", head.Rev, "file", root.Rev)
+	d := decideAdopt(r.stateOf(root, status), now)
+	type outcome struct {
+		c   sequencing.Committed
+		err error
+	}
+	done := make(chan outcome, 1)
+	r.Append(sequencing.Append{DID: r.did, Expect: before.expect(), Entries: d.Entries}, func(c sequencing.Committed, err error) { done <- outcome{c, err} })
+	o := <-done // not cancellable: it ends in one of the log's three outcomes
+	if o.err != nil {
+		return o.err
+	}
+	r.state = d.Next
+	r.pending.seq = int64(o.c.Seqs[len(o.c.Seqs)-1])
+	return nil
+}
+
+// changeOf rebuilds from a #commit entry what deciding it had made.
+func changeOf(e sequencing.Event) (repodb.Change, error) {
+	frame, _, err := sequencing.DecodeFrame(e.Frame)
+	if err != nil {
+		return repodb.Change{}, err
+	}
+	f, ok := frame.(sequencing.CommitFrame)
+	if !ok {
+		return repodb.Change{}, fmt.Errorf("a commit entry holds a %T", frame)
+	}
+	_, blocks, err := car.ReadAll(f.Blocks)
+	if err != nil {
+		return repodb.Change{}, err
+	}
+	at := make(map[cid.Cid][]byte, len(blocks))
+	for _, b := range blocks {
+		at[b.CID] = b.Data
+	}
+	c := repodb.Change{
+		Seq: int64(e.Seq), Rev: f.Rev, Commit: car.Block{CID: f.Commit, Data: at[f.Commit]}, Data: e.Next.Data, Time: f.Rev.Time(),
+		Gone: e.Effects.Removed,
+	}
+	for _, n := range e.Effects.New {
+		block, ok := at[n]
+		if !ok {
+			return repodb.Change{}, fmt.Errorf("node %s is not in the event", n)
+		}
+		c.Nodes = append(c.Nodes, car.Block{CID: n, Data: block})
+	}
+	for i, op := range f.Ops {
+		r, err := recordChange(op, at)
+		if err != nil {
+			return repodb.Change{}, err
+		}
+		for _, b := range e.Effects.Blobs {
+			if b.Op == i {
+				r.Blobs = append(r.Blobs, b.Blob)
+			}
+		}
+		c.Records = append(c.Records, r)
+	}
+	return c, nil
+}
+
+func recordChange(op sequencing.RepoOp, at map[cid.Cid][]byte) (repodb.RecordChange, error) {
+	collection, rkey, _ := strings.Cut(op.Path, "/")
+	r := repodb.RecordChange{Collection: syntax.NSID(collection), RKey: syntax.RecordKey(rkey), CID: op.CID}
+	if !op.CID.Defined() {
+		return r, nil
+	}
+	block, ok := at[op.CID]
+	if !ok {
+		return r, fmt.Errorf("record %s is not in the event", op.Path)
+	}
+	r.Bytes = block
+	r.Subject = subjectOf(r.Collection, block)
+	return r, nil
+}

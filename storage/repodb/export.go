@@ -1,0 +1,235 @@
+package repodb
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/bluesky-social/indigo/atproto/syntax"
+	"github.com/ipfs/go-cid"
+
+	"troupe/storage/car"
+	"troupe/storage/mst"
+	"troupe/storage/sqlite"
+)
+
+const (
+	exportPage     = 512
+	preloadedNodes = 32 << 20 // bytes of tree nodes an export may hold in memory
+	maxTreeDepth   = 128      // sha-256 gives a key at most 128 leading pairs of zero bits
+)
+
+// Export writes the repository as a CAR: the commit, then the tree depth
+// first with every record behind the entry that names it, so a reader can
+// verify as it goes. Memory is bounded whatever the size of the repository.
+func (r *Reader) Export(ctx context.Context, w io.Writer) error {
+	root, ok, err := r.Root()
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return fmt.Errorf("repodb: export: %w", errors.New("the file is empty"))
+	}
+	out, err := car.NewWriter(w, root.Commit)
+	if err != nil {
+		return err
+	}
+	if err := out.Put(root.Commit, root.Block); err != nil {
+		return err
+	}
+	e := exporter{ctx: ctx, db: r, out: out}
+	if err := e.preload(); err != nil {
+		return err
+	}
+	if e.records, err = newRecordScan(r); err != nil {
+		return err
+	}
+	return e.subtree(root.Data, 0)
+}
+
+type exporter struct {
+	ctx     context.Context
+	db      *Reader
+	out     *car.Writer
+	nodes   map[string][]byte // by CID bytes; a prefix of the table when that is large
+	records *recordScan
+}
+
+const allNodes = `SELECT cid, block FROM node`
+
+var errEnough = errors.New("enough")
+
+// preload reads nodes by scan, which is several times faster than one by one.
+func (e *exporter) preload() error {
+	e.nodes = map[string][]byte{}
+	size := 0
+	err := e.db.sql.Each(allNodes, func(row *sqlite.Row) error {
+		if size > preloadedNodes {
+			return errEnough
+		}
+		b := row.Blob(1)
+		size += len(b)
+		e.nodes[string(row.RawBlob(0))] = b
+		return nil
+	})
+	if errors.Is(err, errEnough) {
+		return nil
+	}
+	return err
+}
+
+func (e *exporter) node(c cid.Cid) ([]byte, error) {
+	key := string(c.Bytes())
+	if b, ok := e.nodes[key]; ok {
+		delete(e.nodes, key) // a tree has no node twice on one path; a shared one is read again
+		return b, nil
+	}
+	b, found, err := e.db.Node(c)
+	if err == nil && !found {
+		err = fmt.Errorf("%w: tree node %s is missing", sqlite.ErrCorrupt, c)
+	}
+	return b, err
+}
+
+func (e *exporter) subtree(c cid.Cid, depth int) error {
+	if err := e.ctx.Err(); err != nil {
+		return err
+	}
+	if depth > maxTreeDepth {
+		return fmt.Errorf("%w: the tree is deeper than any key", sqlite.ErrCorrupt)
+	}
+	block, err := e.node(c)
+	if err != nil {
+		return err
+	}
+	if err := e.put(c, block); err != nil {
+		return err
+	}
+	return mst.EachLink(block, func(link cid.Cid, isRecord bool) error {
+		if !isRecord {
+			return e.subtree(link, depth+1)
+		}
+		b, err := e.records.next(link)
+		if err != nil {
+			return err
+		}
+		return e.put(link, b)
+	})
+}
+
+// put writes a block after checking that it is what its CID says: damage to a
+// file must not travel.
+func (e *exporter) put(c cid.Cid, b []byte) error {
+	if err := verify(c, b); err != nil {
+		return err
+	}
+	return e.out.Put(c, b)
+}
+
+func verify(c cid.Cid, b []byte) error {
+	sum := sha256.Sum256(b)
+	if !bytes.HasSuffix(c.Bytes(), sum[:]) {
+		return fmt.Errorf("%w: block %s does not match its CID", sqlite.ErrCorrupt, c)
+	}
+	return nil
+}
+
+// recordScan yields every record in tree order.
+type recordScan struct {
+	db          *Reader
+	collections []syntax.NSID
+	after       string
+	page        []scanned
+}
+
+type scanned struct {
+	rkey  string
+	cid   []byte
+	block []byte
+}
+
+// newRecordScan sorts the collections as the tree does, by "collection/": the
+// table's order differs where one NSID is the beginning of another.
+func newRecordScan(r *Reader) (*recordScan, error) {
+	all, err := r.Collections()
+	slices.SortFunc(all, func(a, b syntax.NSID) int { return cmp.Compare(string(a)+"/", string(b)+"/") })
+	return &recordScan{db: r, collections: all}, err
+}
+
+const scanRecords = `SELECT rkey, cid, block FROM record WHERE collection = ? AND rkey > ? ORDER BY rkey LIMIT ?`
+
+// next returns the bytes of the next record, which must be c.
+func (s *recordScan) next(c cid.Cid) ([]byte, error) {
+	for len(s.page) == 0 {
+		if len(s.collections) == 0 {
+			return nil, fmt.Errorf("%w: record %s is missing", sqlite.ErrCorrupt, c)
+		}
+		err := s.db.sql.Each(scanRecords, func(row *sqlite.Row) error {
+			s.page = append(s.page, scanned{row.Text(0), row.Blob(1), row.Blob(2)})
+			return nil
+		}, string(s.collections[0]), s.after, exportPage)
+		if err != nil {
+			return nil, err
+		}
+		if len(s.page) < exportPage {
+			s.collections, s.after = s.collections[1:], ""
+		} else {
+			s.after = s.page[len(s.page)-1].rkey
+		}
+	}
+	head := s.page[0]
+	s.page = s.page[1:]
+	if !bytes.Equal(head.cid, c.Bytes()) {
+		return nil, fmt.Errorf("%w: the tree names record %s, the table holds another", sqlite.ErrCorrupt, c)
+	}
+	return head.block, nil
+}
+
+const (
+	nodesSince   = `SELECT cid, block FROM node WHERE rev > ? ORDER BY rev`
+	recordsSince = `SELECT cid, block FROM record WHERE rev > ? ORDER BY rev`
+)
+
+// ExportSince writes the blocks that commits after rev brought in and that are
+// still part of the repository: none at all when rev is not older than the head.
+func (r *Reader) ExportSince(ctx context.Context, w io.Writer, rev syntax.TID) error {
+	root, ok, err := r.Root()
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return fmt.Errorf("repodb: export: %w", errors.New("the file is empty"))
+	}
+	out, err := car.NewWriter(w, root.Commit)
+	if err != nil {
+		return err
+	}
+	if root.Rev > rev {
+		if err := out.Put(root.Commit, root.Block); err != nil {
+			return err
+		}
+	}
+	row := func(row *sqlite.Row) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		c, err := columnCID(row, 0)
+		if err != nil {
+			return err
+		}
+		b := row.RawBlob(1)
+		if err := verify(c, b); err != nil {
+			return err
+		}
+		return out.Put(c, b)
+	}
+	if err := r.sql.Each(nodesSince, row, revInt(rev)); err != nil {
+		return err
+	}
+	return r.sql.Each(recordsSince, row, revInt(rev))
+}

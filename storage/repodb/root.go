@@ -1,0 +1,41 @@
+package repodb
+
+import (
+	"github.com/bluesky-social/indigo/atproto/syntax"
+
+	"troupe/storage/sqlite"
+)
+
+const selectRoot = `SELECT did, seq, rev, commit_cid, commit_block, data_cid FROM root WHERE id = 1`
+
+// Root returns the file's head; ok is false for a file to which nothing has
+// been applied yet.
+func (r *Reader) Root() (root Root, ok bool, err error) {
+	ok, err = r.sql.One(selectRoot, func(row *sqlite.Row) (err error) {
+		root = Root{DID: syntax.DID(row.Text(0)), Seq: row.Int64(1), Rev: revText(row.Int64(2)), Block: row.Blob(4)}
+		if root.Commit, err = columnCID(row, 3); err != nil {
+			return err
+		}
+		root.Data, err = columnCID(row, 5)
+		return err
+	})
+	return root, ok, err
+}
+
+const upsertRoot = `INSERT INTO root (id, did, seq, rev, commit_cid, commit_block, data_cid) VALUES (1, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (id) DO UPDATE SET seq = excluded.seq, rev = excluded.rev, commit_cid = excluded.commit_cid,
+	commit_block = excluded.commit_block, data_cid = excluded.data_cid`
+
+func (t *Tx) setRoot(root Root) error {
+	_, err := t.sql.Exec(upsertRoot, string(root.DID), root.Seq, revInt(root.Rev), root.Commit.Bytes(), root.Block, root.Data.Bytes())
+	return err
+}
+
+const updateSeq = `UPDATE root SET seq = ? WHERE id = 1 AND seq < ?`
+
+// SetSeq records that the file contains every entry up to seq: entries that
+// change no table (identity, account, sync) move it without a commit.
+func (t *Tx) SetSeq(seq int64) error {
+	_, err := t.sql.Exec(updateSeq, seq, seq)
+	return err
+}
