@@ -1,0 +1,18 @@
+// Package atproto holds the handlers of com.atproto.*: a type per namespace, a
+// method per NSID, a file per namespace.
+//
+// A handler takes a credential and a checked input and returns an output or an
+// error. It knows nothing of JSON, headers or SQL, and decides nothing about a
+// repository or an account: it finds the actor to ask and puts the answer into
+// the words of the lexicon.
+//
+// # Ownership
+//
+// None. Handlers share the immutable account index and addresses of actors.
+//
+// # Errors
+//
+// Errors of the actors pass through; the table in troupe/http translates them.
+// Errors of this package are refusals that only the wire knows: a repository
+// that the caller may not see, parameters that contradict each other.
+package atproto

@@ -1,0 +1,235 @@
+package atproto
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/bluesky-social/indigo/atproto/syntax"
+	"github.com/ipfs/go-cid"
+
+	"troupe/actors/lexicon"
+	"troupe/actors/mailbox"
+	"troupe/actors/repo"
+	"troupe/http/auth"
+	"troupe/sequencing"
+	"troupe/storage/dag"
+)
+
+// CommitMeta is com.atproto.repo.defs#commitMeta.
+type CommitMeta struct {
+	CID string `json:"cid"`
+	Rev string `json:"rev"`
+}
+
+func commitMeta(c *repo.Commit) *CommitMeta {
+	if c == nil {
+		return nil
+	}
+	return &CommitMeta{CID: c.CID.String(), Rev: c.Rev.String()}
+}
+
+// Validation outcomes (com.atproto.repo.createRecord#validationStatus).
+const (
+	statusValid   = "valid"
+	statusUnknown = "unknown"
+)
+
+// validated is a record that may be written, and what its lexicon said.
+type validated struct {
+	record dag.Record
+	status string // "valid", "unknown", or "" if nobody asked
+}
+
+// validate turns a client's JSON into a record. want nil enforces the lexicon
+// where it is known, true insists that it is, false looks at the data model only.
+func (s *Service) validate(collection syntax.NSID, rkey syntax.RecordKey, raw json.RawMessage, want *bool) (validated, error) {
+	rec, err := dag.FromJSONWithType(raw, collection, dag.RecordLimits)
+	if err != nil {
+		return validated{}, err
+	}
+	if want != nil && !*want {
+		return validated{record: rec}, nil
+	}
+	if !s.Lexicons.KnownRecord(collection) {
+		if want != nil {
+			return validated{}, Invalid{"InvalidRequest", fmt.Sprintf("Unvalidated write: unknown lexicon %s", collection)}
+		}
+		return validated{rec, statusUnknown}, nil
+	}
+	value, err := dag.Decode(rec.Bytes)
+	if err != nil {
+		return validated{}, err
+	}
+	if err := s.Lexicons.CheckRecord(collection, rkey, value); err != nil {
+		if errors.Is(err, lexicon.ErrUnknown) {
+			return validated{rec, statusUnknown}, nil
+		}
+		return validated{}, Invalid{"InvalidRequest", "Invalid " + collection.String() + " record: " + err.Error()}
+	}
+	return validated{rec, statusValid}, nil
+}
+
+// CreateRecordIn is the input of com.atproto.repo.createRecord.
+type CreateRecordIn struct {
+	Repo       syntax.AtIdentifier `json:"repo"`
+	Collection syntax.NSID         `json:"collection"`
+	RKey       syntax.RecordKey    `json:"rkey"`
+	Validate   *bool               `json:"validate"`
+	Record     json.RawMessage     `json:"record"`
+	SwapCommit *string             `json:"swapCommit"`
+}
+
+// RecordOut answers createRecord and putRecord.
+type RecordOut struct {
+	URI              string      `json:"uri"`
+	CID              string      `json:"cid"`
+	Commit           *CommitMeta `json:"commit,omitempty"`
+	ValidationStatus string      `json:"validationStatus,omitempty"`
+}
+
+// CreateRecord writes a new record.
+func (h Repo) CreateRecord(ctx context.Context, who auth.Writer, in CreateRecordIn) (RecordOut, error) {
+	a, err := h.own(who, in.Repo)
+	if err != nil {
+		return RecordOut{}, err
+	}
+	v, err := h.validate(in.Collection, in.RKey, in.Record, in.Validate)
+	if err != nil {
+		return RecordOut{}, err
+	}
+	swap, err := parseSwapCommit(in.SwapCommit)
+	if err != nil {
+		return RecordOut{}, err
+	}
+	r, err := h.write(ctx, a.DID, repo.ApplyWrites{
+		Writes:     []repo.Write{{Action: sequencing.ActionCreate, Collection: in.Collection, RKey: in.RKey, Record: v.record}},
+		SwapCommit: swap,
+		Suppress:   in.Validate == nil || *in.Validate,
+	})
+	if err != nil {
+		return RecordOut{}, err
+	}
+	return recordOut(a.DID, r, v.status), nil
+}
+
+// PutRecordIn is the input of com.atproto.repo.putRecord. A swapRecord of null
+// says that there must be no record.
+type PutRecordIn struct {
+	Repo       syntax.AtIdentifier `json:"repo"`
+	Collection syntax.NSID         `json:"collection"`
+	RKey       syntax.RecordKey    `json:"rkey"`
+	Validate   *bool               `json:"validate"`
+	Record     json.RawMessage     `json:"record"`
+	SwapRecord json.RawMessage     `json:"swapRecord"`
+	SwapCommit *string             `json:"swapCommit"`
+}
+
+// PutRecord creates or replaces a record; an equal one makes no commit.
+func (h Repo) PutRecord(ctx context.Context, who auth.Writer, in PutRecordIn) (RecordOut, error) {
+	a, err := h.own(who, in.Repo)
+	if err != nil {
+		return RecordOut{}, err
+	}
+	v, err := h.validate(in.Collection, in.RKey, in.Record, in.Validate)
+	if err != nil {
+		return RecordOut{}, err
+	}
+	commit, err := parseSwapCommit(in.SwapCommit)
+	if err != nil {
+		return RecordOut{}, err
+	}
+	swap, err := parseSwapRecord(in.SwapRecord)
+	if err != nil {
+		return RecordOut{}, err
+	}
+	r, err := h.write(ctx, a.DID, repo.ApplyWrites{
+		Writes:     []repo.Write{{Action: sequencing.ActionUpdate, Collection: in.Collection, RKey: in.RKey, Record: v.record, Swap: swap}},
+		SwapCommit: commit,
+		Upsert:     true,
+	})
+	if err != nil {
+		return RecordOut{}, err
+	}
+	return recordOut(a.DID, r, v.status), nil
+}
+
+func recordOut(did syntax.DID, r repo.WriteResult, status string) RecordOut {
+	// Suppressed duplicates have no result: the one result is the write asked for.
+	w := r.Results[len(r.Results)-1]
+	return RecordOut{URI: uri(did, w.Collection, w.RKey), CID: w.CID.String(), Commit: commitMeta(r.Commit), ValidationStatus: status}
+}
+
+// DeleteRecordIn is the input of com.atproto.repo.deleteRecord.
+type DeleteRecordIn struct {
+	Repo       syntax.AtIdentifier `json:"repo"`
+	Collection syntax.NSID         `json:"collection"`
+	RKey       syntax.RecordKey    `json:"rkey"`
+	SwapRecord *string             `json:"swapRecord"`
+	SwapCommit *string             `json:"swapCommit"`
+}
+
+// DeleteRecordOut answers deleteRecord; without Commit there was nothing to delete.
+type DeleteRecordOut struct {
+	Commit *CommitMeta `json:"commit,omitempty"`
+}
+
+// DeleteRecord deletes a record, or ensures that it does not exist.
+func (h Repo) DeleteRecord(ctx context.Context, who auth.Writer, in DeleteRecordIn) (DeleteRecordOut, error) {
+	a, err := h.own(who, in.Repo)
+	if err != nil {
+		return DeleteRecordOut{}, err
+	}
+	commit, err := parseSwapCommit(in.SwapCommit)
+	if err != nil {
+		return DeleteRecordOut{}, err
+	}
+	w := repo.Write{Action: sequencing.ActionDelete, Collection: in.Collection, RKey: in.RKey}
+	if in.SwapRecord != nil {
+		c, err := parseCID("swapRecord", *in.SwapRecord)
+		if err != nil {
+			return DeleteRecordOut{}, err
+		}
+		w.Swap = repo.Swap{Set: true, CID: c}
+	}
+	r, err := h.write(ctx, a.DID, repo.ApplyWrites{Writes: []repo.Write{w}, SwapCommit: commit, MissingOK: true})
+	return DeleteRecordOut{Commit: commitMeta(r.Commit)}, err
+}
+
+// write asks the account's actor. A client that leaves before the write is
+// decided takes it back; after that it stands.
+func (s *Service) write(ctx context.Context, did syntax.DID, m repo.ApplyWrites) (repo.WriteResult, error) {
+	return mailbox.Ask(ctx, s.repo(did), m)
+}
+
+func parseCID(field, s string) (cid.Cid, error) {
+	c, err := cid.Decode(s)
+	if err != nil {
+		return cid.Undef, Invalid{"InvalidRequest", "Input/" + field + " must be a cid string"}
+	}
+	return c, nil
+}
+
+func parseSwapCommit(s *string) (cid.Cid, error) {
+	if s == nil {
+		return cid.Undef, nil
+	}
+	return parseCID("swapCommit", *s)
+}
+
+// parseSwapRecord tells absent (no condition) from null (must not exist).
+func parseSwapRecord(raw json.RawMessage) (repo.Swap, error) {
+	switch {
+	case len(raw) == 0:
+		return repo.Swap{}, nil
+	case string(raw) == "null":
+		return repo.Swap{Set: true}, nil
+	}
+	var s string
+	if err := json.Unmarshal(raw, &s); err != nil {
+		return repo.Swap{}, Invalid{"InvalidRequest", "Input/swapRecord must be a cid string"}
+	}
+	c, err := parseCID("swapRecord", s)
+	return repo.Swap{Set: true, CID: c}, err
+}

@@ -1,0 +1,274 @@
+package atproto
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base32"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/bluesky-social/indigo/atproto/atcrypto"
+	"github.com/bluesky-social/indigo/atproto/syntax"
+
+	"troupe/actors/account"
+	"troupe/actors/identity"
+	"troupe/actors/mailbox"
+	"troupe/actors/saga"
+	"troupe/http/auth"
+	"troupe/http/xrpc"
+	"troupe/sequencing"
+)
+
+// DescribeServerOut answers com.atproto.server.describeServer.
+type DescribeServerOut struct {
+	DID                  syntax.DID    `json:"did"`
+	AvailableUserDomains []string      `json:"availableUserDomains"`
+	InviteCodeRequired   bool          `json:"inviteCodeRequired"`
+	Links                ServerLinks   `json:"links"`
+	Contact              ServerContact `json:"contact"`
+	BlobUploadLimit      int64         `json:"blobUploadLimit,omitempty"`
+}
+
+// ServerLinks is com.atproto.server.describeServer#links.
+type ServerLinks struct {
+	PrivacyPolicy  string `json:"privacyPolicy,omitempty"`
+	TermsOfService string `json:"termsOfService,omitempty"`
+}
+
+// ServerContact is com.atproto.server.describeServer#contact.
+type ServerContact struct {
+	Email string `json:"email,omitempty"`
+}
+
+// DescribeServer tells a client what it may offer to a newcomer.
+func (h Server) DescribeServer(context.Context, auth.Nobody, xrpc.None) (DescribeServerOut, error) {
+	return DescribeServerOut{
+		DID: h.DID, AvailableUserDomains: h.Domains, InviteCodeRequired: h.InviteRequired,
+		Links:   ServerLinks{h.PrivacyPolicy, h.TermsOfService},
+		Contact: ServerContact{h.Contact}, BlobUploadLimit: h.BlobLimit,
+	}, nil
+}
+
+// CreateAccountIn is the input of com.atproto.server.createAccount.
+type CreateAccountIn struct {
+	Email       string             `json:"email"`
+	Handle      string             `json:"handle"`
+	DID         syntax.DID         `json:"did"`
+	InviteCode  account.InviteCode `json:"inviteCode"`
+	Password    string             `json:"password"`
+	RecoveryKey string             `json:"recoveryKey"`
+	PLCOp       json.RawMessage    `json:"plcOp"`
+}
+
+// SessionOut answers createAccount, createSession and refreshSession.
+type SessionOut struct {
+	AccessJWT       string          `json:"accessJwt"`
+	RefreshJWT      string          `json:"refreshJwt"`
+	Handle          syntax.Handle   `json:"handle"`
+	DID             syntax.DID      `json:"did"`
+	DIDDoc          json.RawMessage `json:"didDoc,omitempty"`
+	Email           string          `json:"email,omitempty"`
+	EmailConfirmed  *bool           `json:"emailConfirmed,omitempty"`
+	EmailAuthFactor *bool           `json:"emailAuthFactor,omitempty"`
+	Active          *bool           `json:"active,omitempty"`
+	Status          string          `json:"status,omitempty"`
+}
+
+// CreateAccount signs somebody up and in.
+func (h Server) CreateAccount(ctx context.Context, who auth.Newcomer, in CreateAccountIn) (SessionOut, error) {
+	m := saga.SignUp{Handle: in.Handle, Email: in.Email, Password: in.Password, Invite: in.InviteCode, DID: in.DID}
+	switch {
+	case len(in.PLCOp) > 0 && string(in.PLCOp) != "null":
+		return SessionOut{}, Invalid{"InvalidRequest", "Unsupported input: \"plcOp\""}
+	case in.DID != "" && in.DID != who.Issuer:
+		return SessionOut{}, auth.ErrMissing
+	}
+	if in.RecoveryKey != "" {
+		key, err := atcrypto.ParsePublicDIDKey(in.RecoveryKey)
+		if err != nil {
+			return SessionOut{}, Invalid{"InvalidRequest", "Input/recoveryKey must be a did:key"}
+		}
+		m.Recovery = key
+	}
+	s, err := mailbox.Ask(ctx, h.Sagas, m)
+	if err != nil {
+		return SessionOut{}, err
+	}
+	return SessionOut{
+		AccessJWT: s.Access, RefreshJWT: s.Refresh, Handle: handleOf(s.Account), DID: s.Account.DID,
+		DIDDoc: h.didDoc(ctx, s.Account.DID),
+	}, nil
+}
+
+// didDoc is the DID document for a session's answer, if this server sends it.
+// Clients do without one when it cannot be had.
+func (s *Service) didDoc(ctx context.Context, did syntax.DID) json.RawMessage {
+	if !s.DIDDocs {
+		return nil
+	}
+	doc, err := mailbox.Ask(ctx, s.IDs, identity.ResolveDIDRaw{DID: did})
+	if err != nil {
+		return nil
+	}
+	return doc
+}
+
+// CreateSessionIn is the input of com.atproto.server.createSession.
+type CreateSessionIn struct {
+	Identifier      string `json:"identifier"`
+	Password        string `json:"password"`
+	AuthFactorToken string `json:"authFactorToken"`
+	AllowTakendown  bool   `json:"allowTakendown"`
+}
+
+// CreateSession signs in.
+func (h Server) CreateSession(ctx context.Context, _ auth.Nobody, in CreateSessionIn) (SessionOut, error) {
+	s, err := h.SignIns.SignIn(ctx, in.Identifier, in.Password, in.AllowTakendown)
+	if err != nil {
+		return SessionOut{}, err
+	}
+	return h.sessionOut(ctx, s)
+}
+
+// RefreshSession exchanges a refresh token for a new pair.
+func (h Server) RefreshSession(ctx context.Context, who auth.Refresh, _ xrpc.None) (SessionOut, error) {
+	s, err := h.SignIns.Refresh(ctx, who.Refresh)
+	if err != nil {
+		return SessionOut{}, err
+	}
+	return h.sessionOut(ctx, s)
+}
+
+// DeleteSession signs out.
+func (h Server) DeleteSession(ctx context.Context, who auth.Refresh, _ xrpc.None) (xrpc.None, error) {
+	_, err := mailbox.Ask(ctx, h.Accounts, account.CloseSession{DID: who.DID, ID: who.ID})
+	return xrpc.None{}, err
+}
+
+// GetSession tells a client whose session it holds.
+func (h Server) GetSession(ctx context.Context, who auth.Session, _ xrpc.None) (SessionOut, error) {
+	a, ok := h.Index.ByDID(who.DID)
+	if !ok {
+		return SessionOut{}, Invalid{"InvalidRequest", "Could not find user info for account: " + who.DID.String()}
+	}
+	return h.sessionOut(ctx, account.Session{Account: a})
+}
+
+func (s *Service) sessionOut(ctx context.Context, in account.Session) (SessionOut, error) {
+	out := SessionOut{
+		AccessJWT: in.Access, RefreshJWT: in.Refresh, Handle: handleOf(in.Account), DID: in.Account.DID,
+		DIDDoc: s.didDoc(ctx, in.Account.DID),
+	}
+	private, err := s.Private.Private(ctx, in.Account.DID)
+	if err != nil && !errors.Is(err, account.ErrNotFound) {
+		return SessionOut{}, err
+	}
+	active, confirmed, factor := in.Account.Active(), !private.ConfirmedAt.IsZero(), false
+	out.Active = &active
+	if !active {
+		out.Status = in.Account.Status.String()
+	}
+	if err == nil {
+		out.Email, out.EmailConfirmed, out.EmailAuthFactor = string(private.Email), &confirmed, &factor
+	}
+	return out, nil
+}
+
+// CreateInviteCodeIn is the input of com.atproto.server.createInviteCode.
+type CreateInviteCodeIn struct {
+	UseCount   int64      `json:"useCount"`
+	ForAccount syntax.DID `json:"forAccount"`
+}
+
+// CreateInviteCodeOut answers createInviteCode.
+type CreateInviteCodeOut struct {
+	Code account.InviteCode `json:"code"`
+}
+
+// CreateInviteCode makes an invite code for the operator to hand out.
+func (h Server) CreateInviteCode(ctx context.Context, _ auth.Admin, in CreateInviteCodeIn) (CreateInviteCodeOut, error) {
+	owner := in.ForAccount.String()
+	if owner == "" {
+		owner = "admin"
+	}
+	code := h.newInvite()
+	_, err := mailbox.Ask(ctx, h.Accounts, account.CreateInvites{Codes: []account.InviteCode{code}, Uses: in.UseCount, For: owner, CreatedBy: "admin"})
+	return CreateInviteCodeOut{code}, err
+}
+
+// newInvite is a code like "pds-example-com-xxxxx-xxxxx" that nobody can guess.
+func (s *Service) newInvite() account.InviteCode {
+	var b [7]byte
+	rand.Read(b[:])
+	r := strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(b[:]))[:10]
+	host := strings.ReplaceAll(strings.TrimPrefix(s.DID.String(), "did:web:"), ".", "-")
+	return account.InviteCode(host + "-" + r[:5] + "-" + r[5:])
+}
+
+// GetServiceAuthIn holds the parameters of com.atproto.server.getServiceAuth.
+type GetServiceAuthIn struct {
+	Aud string      `query:"aud"`
+	Exp int64       `query:"exp"`
+	Lxm syntax.NSID `query:"lxm"`
+}
+
+// ServiceAuthOut answers getServiceAuth.
+type ServiceAuthOut struct {
+	Token string `json:"token"`
+}
+
+// GetServiceAuth mints a token that the account's key signs, for another service.
+func (h Server) GetServiceAuth(ctx context.Context, who auth.Session, in GetServiceAuthIn) (ServiceAuthOut, error) {
+	expires, err := serviceAuthExpiry(in, time.Now())
+	if err != nil {
+		return ServiceAuthOut{}, err
+	}
+	if err := mayMint(who, in); err != nil {
+		return ServiceAuthOut{}, err
+	}
+	if a, ok := h.Index.ByDID(who.DID); !ok {
+		return ServiceAuthOut{}, ErrNoAccount
+	} else if a.Status == sequencing.StatusTakendown && !who.Takendown() && in.Lxm != methodCreateAccount {
+		return ServiceAuthOut{}, AccountUnavailable{a.Status}
+	}
+	token, err := mailbox.Ask(ctx, h.repo(who.DID), signServiceAuth(in, expires))
+	return ServiceAuthOut{token}, err
+}
+
+const methodCreateAccount syntax.NSID = "com.atproto.server.createAccount"
+
+// mayMint holds the rules about which method a session gets a token for.
+func mayMint(who auth.Session, in GetServiceAuthIn) error {
+	did, _, _ := strings.Cut(in.Aud, "#")
+	if d, err := syntax.ParseDID(did); err != nil || d.Method() != "plc" && d.Method() != "web" {
+		return Invalid{"InvalidRequest", "Params/aud must be a did"}
+	}
+	switch {
+	case who.Takendown() && in.Lxm != methodCreateAccount:
+		return Invalid{"InvalidToken", "Bad token scope"}
+	case slices.Contains(protectedMethods, in.Lxm):
+		return Invalid{"InvalidRequest", "cannot request a service auth token for the following protected method: " + in.Lxm.String()}
+	case !who.Privileged() && !who.Takendown() && privilegedMethod(in.Lxm):
+		return Invalid{"InvalidRequest", "insufficient access to request a service auth token for the following method: " + in.Lxm.String()}
+	}
+	return nil
+}
+
+func serviceAuthExpiry(in GetServiceAuthIn, now time.Time) (time.Time, error) {
+	if in.Exp == 0 {
+		return now.Add(time.Minute), nil
+	}
+	at := time.Unix(in.Exp, 0)
+	switch {
+	case at.Before(now):
+		return at, Invalid{"BadExpiration", "expiration is in past"}
+	case at.After(now.Add(time.Hour)):
+		return at, Invalid{"BadExpiration", "cannot request a token with an expiration more than an hour in the future"}
+	case in.Lxm == "" && at.After(now.Add(time.Minute)):
+		return at, Invalid{"BadExpiration", "cannot request a method-less token with an expiration more than a minute in the future"}
+	}
+	return at, nil
+}

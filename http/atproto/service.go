@@ -1,0 +1,111 @@
+package atproto
+
+import (
+	"encoding/json"
+	"log/slog"
+
+	"github.com/bluesky-social/indigo/atproto/syntax"
+
+	"troupe/actors/account"
+	"troupe/actors/identity"
+	"troupe/actors/lexicon"
+	"troupe/actors/mailbox"
+	"troupe/actors/repo"
+	"troupe/actors/saga"
+	"troupe/http/auth"
+	"troupe/sequencing"
+	"troupe/storage/dag"
+)
+
+// Service is what the handlers of every namespace ask.
+type Service struct {
+	DID      syntax.DID
+	Domains  []string // handle domains, with their leading dot
+	Index    *account.Index
+	Accounts mailbox.Address[*account.Accounts]
+	Private  *account.Reads
+	SignIns  *account.SignIns
+	Tokens   account.Tokens
+	Sagas    mailbox.Address[*saga.Sagas]
+	Repos    *mailbox.Router[*repo.Repo]
+	Log      sequencing.Log // heads, for reads that wake nobody
+	IDs      mailbox.Address[*identity.Identities]
+	Lexicons *lexicon.Catalog
+	Logger   *slog.Logger
+
+	InviteRequired bool
+	BlobLimit      int64
+	Contact        string
+	PrivacyPolicy  string
+	TermsOfService string
+	DIDDocs        bool // session answers carry the DID document
+}
+
+// Namespaces share one Service; the types only sort the methods.
+type (
+	Repo     struct{ *Service }
+	Sync     struct{ *Service }
+	Server   struct{ *Service }
+	Identity struct{ *Service }
+)
+
+// account finds an account by what a client calls it: a DID or a handle.
+func (s *Service) account(at syntax.AtIdentifier) (account.Account, bool) {
+	if did, err := at.AsDID(); err == nil {
+		return s.Index.ByDID(did)
+	}
+	handle, err := at.AsHandle()
+	if err != nil {
+		return account.Account{}, false
+	}
+	return s.Index.ByHandle(handle.Normalize())
+}
+
+// own finds the repository that a session names, which must be its own and
+// able to act.
+func (s *Service) own(who auth.Writer, at syntax.AtIdentifier) (account.Account, error) {
+	a, ok := s.account(at)
+	switch {
+	case !ok:
+		return a, ErrNoAccount
+	case a.Status != sequencing.StatusActive:
+		return a, AccountUnavailable{a.Status}
+	case a.DID != who.DID:
+		return a, ErrNotYours
+	}
+	return a, nil
+}
+
+// visible finds a repository that the viewer may see: an active one, or their
+// own, or any for the operator.
+func (s *Service) visible(who auth.Viewer, did syntax.DID) (account.Account, error) {
+	a, ok := s.Index.ByDID(did)
+	switch {
+	case !ok:
+		return a, RepoUnavailable{DID: did}
+	case a.Active() || who.Admin || who.DID == did:
+		return a, nil
+	default:
+		return a, RepoUnavailable{did, a.Status}
+	}
+}
+
+// repo is the actor of an account.
+func (s *Service) repo(did syntax.DID) mailbox.Address[*repo.Repo] { return s.Repos.Of(did.String()) }
+
+// toJSON puts a record into its JSON form.
+func toJSON(record []byte) (json.RawMessage, error) {
+	return dag.AppendJSON(make([]byte, 0, 2*len(record)), record)
+}
+
+// handleOf is the handle as clients are told it.
+func handleOf(a account.Account) syntax.Handle {
+	if a.Handle == "" {
+		return syntax.HandleInvalid
+	}
+	return a.Handle
+}
+
+func uri(did syntax.DID, collection syntax.NSID, rkey syntax.RecordKey) string {
+	return "at://" + did.String() + "/" + collection.String() + "/" + rkey.String()
+}

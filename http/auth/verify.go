@@ -1,0 +1,140 @@
+package auth
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"net/http"
+	"strings"
+
+	"github.com/bluesky-social/indigo/atproto/atcrypto"
+	"github.com/bluesky-social/indigo/atproto/syntax"
+
+	"troupe/actors/account"
+	"troupe/http/xrpc"
+)
+
+// Verifier knows what credentials are checked against.
+type Verifier struct {
+	Tokens        account.Tokens
+	AdminPassword string
+	Audiences     []string // what service tokens for this server may name as aud
+	// Key finds the key of a DID document's verification method; fresh asks the
+	// network again.
+	Key func(ctx context.Context, did syntax.DID, fragment string, fresh bool) (atcrypto.PublicKey, error)
+}
+
+// AsAnyone asks for nothing.
+func (v *Verifier) AsAnyone(*xrpc.Call) (Nobody, error) { return Nobody{}, nil }
+
+// AsSession asks for a session, queued sign-ups included.
+func (v *Verifier) AsSession(c *xrpc.Call) (Session, error) { return v.session(c, withQueued) }
+
+// AsWriter asks for a session that may write. Whether its account may write
+// now is looked up when the request names the repository.
+func (v *Verifier) AsWriter(c *xrpc.Call) (Writer, error) {
+	s, err := v.session(c, standard)
+	return Writer{s}, err
+}
+
+// AsLeaver asks for a session, that of a taken-down account included.
+func (v *Verifier) AsLeaver(c *xrpc.Call) (Session, error) { return v.session(c, withTakedown) }
+
+func (v *Verifier) session(c *xrpc.Call, scopes []account.Scope) (Session, error) {
+	token, err := bearer(c.Request)
+	if err != nil {
+		return Session{}, err
+	}
+	a, err := v.Tokens.ParseAccess(token, scopes...)
+	return Session{a.DID, a.Scope}, err
+}
+
+// AsRefresh asks for a refresh token.
+func (v *Verifier) AsRefresh(c *xrpc.Call) (Refresh, error) {
+	token, err := bearer(c.Request)
+	if err != nil {
+		return Refresh{}, err
+	}
+	r, err := v.Tokens.ParseRefresh(token)
+	return Refresh{r}, err
+}
+
+// AsRefreshExpired asks for a refresh token that may have expired: signing out
+// always works.
+func (v *Verifier) AsRefreshExpired(c *xrpc.Call) (Refresh, error) {
+	token, err := bearer(c.Request)
+	if err != nil {
+		return Refresh{}, err
+	}
+	r, err := v.Tokens.ParseRefreshExpired(token)
+	return Refresh{r}, err
+}
+
+// AsAdmin asks for HTTP Basic admin:<password>.
+func (v *Verifier) AsAdmin(c *xrpc.Call) (Admin, error) {
+	user, password, ok := c.Request.BasicAuth()
+	// Hashed, so that the comparison takes as long for any length.
+	given, want := sha256.Sum256([]byte(user+":"+password)), sha256.Sum256([]byte("admin:"+v.AdminPassword))
+	if !ok || v.AdminPassword == "" || subtle.ConstantTimeCompare(given[:], want[:]) != 1 {
+		return Admin{}, ErrRequired
+	}
+	return Admin{}, nil
+}
+
+// AsViewer takes any session, the operator, or nobody; a header that is none
+// of these is refused.
+func (v *Verifier) AsViewer(c *xrpc.Call) (Viewer, error) { return v.viewer(c, standard) }
+
+// AsExporter is AsViewer for methods that the owner of a taken-down account
+// may use to leave.
+func (v *Verifier) AsExporter(c *xrpc.Call) (Viewer, error) { return v.viewer(c, withTakedown) }
+
+func (v *Verifier) viewer(c *xrpc.Call, scopes []account.Scope) (Viewer, error) {
+	switch scheme(c.Request) {
+	case "":
+		return Viewer{}, nil
+	case "bearer":
+		s, err := v.session(c, scopes)
+		return Viewer{DID: s.DID}, err
+	case "basic":
+		_, err := v.AsAdmin(c)
+		return Viewer{Admin: err == nil}, err
+	default:
+		return Viewer{}, ErrRequired
+	}
+}
+
+// AsNewcomer takes a service token of the DID that wants to come, or nobody.
+func (v *Verifier) AsNewcomer(c *xrpc.Call) (Newcomer, error) {
+	if scheme(c.Request) != "bearer" {
+		return Newcomer{}, nil
+	}
+	token, err := bearer(c.Request)
+	if err != nil {
+		return Newcomer{}, err
+	}
+	iss, err := v.serviceToken(c.Request.Context(), token, c.NSID)
+	return Newcomer{iss}, err
+}
+
+// scheme is the lower-cased scheme of the Authorization header, "" without one.
+func scheme(r *http.Request) string {
+	s, _, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	return strings.ToLower(s)
+}
+
+// bearer is the token of an Authorization header of exactly two parts.
+func bearer(r *http.Request) (string, error) {
+	all := r.Header.Values("Authorization")
+	switch {
+	case len(all) == 0 || all[0] == "":
+		return "", ErrMissing
+	case len(all) > 1:
+		return "", ErrMalformed
+	}
+	kind, token, ok := strings.Cut(all[0], " ")
+	if !ok || token == "" || strings.Contains(token, " ") || !strings.EqualFold(kind, "bearer") {
+		return "", ErrMalformed
+	}
+	return token, nil
+}

@@ -1,0 +1,16 @@
+// Package http is the wire: it joins the route table, the error table and the
+// plain pages into one server. No rule of the domain is here.
+//
+// # Ownership
+//
+// The listener and the connections. Everything else is asked of actors.
+//
+// # Errors
+//
+// errors.go is the one place where an error becomes a status and an XRPC name.
+//
+// # Design notes
+//
+// routes.go shows the whole surface, one line a method, sorted. A test
+// compares it with the lexicon catalog, both ways.
+package http

@@ -1,0 +1,166 @@
+package http
+
+import (
+	"errors"
+	nethttp "net/http"
+
+	"troupe/actors/account"
+	"troupe/actors/identity"
+	"troupe/actors/mailbox"
+	"troupe/actors/repo"
+	"troupe/actors/saga"
+	"troupe/http/atproto"
+	"troupe/http/auth"
+	"troupe/http/xrpc"
+	"troupe/sequencing"
+	"troupe/storage/dag"
+	"troupe/storage/repodb"
+)
+
+// The one error table: what an error of the server is called on the wire. The
+// first line that matches wins. message "" passes the error's own words on,
+// which is done only for errors that are written for clients.
+var table = []struct {
+	is      error
+	status  int
+	name    string
+	message string
+}{
+	// Credentials.
+	{auth.ErrMissing, 401, "AuthMissing", "Authentication Required"},
+	{auth.ErrMalformed, 400, "InvalidToken", "Malformed token"},
+	{auth.ErrRequired, 401, "AuthenticationRequired", "Authentication Required"},
+	{account.ErrExpiredToken, 400, "ExpiredToken", "Token has expired"},
+	{account.ErrBadScope, 400, "InvalidToken", "Bad token scope"},
+	{account.ErrInvalidToken, 400, "InvalidToken", "Token could not be verified"},
+	{account.ErrRevoked, 400, "ExpiredToken", "Token has been revoked"},
+	{account.ErrBadCredentials, 401, "AuthenticationRequired", "Invalid identifier or password"},
+	{account.ErrTakendown, 401, "AccountTakedown", "Account has been taken down"},
+
+	// Signing up.
+	{saga.ErrInviteRequired, 400, "InvalidInviteCode", "No invite code provided"},
+	{account.ErrInvite, 400, "InvalidInviteCode", "Provided invite code not available"},
+	{saga.ErrEmailRequired, 400, "InvalidRequest", "Email is required"},
+	{saga.ErrPasswordRequired, 400, "InvalidRequest", "Password is required"},
+	{account.ErrInvalidEmail, 400, "InvalidRequest", "This email address is not supported, please use a different email."},
+	{account.ErrInvalidPassword, 400, "InvalidRequest", "Password too long"},
+	{account.ErrInvalidHandle, 400, "InvalidHandle", ""},
+	{account.ErrHandleNotAvailable, 400, "HandleNotAvailable", "Reserved handle"},
+	{account.ErrUnsupportedDomain, 400, "UnsupportedDomain", "Not a supported handle domain"},
+	{account.ErrHandleTaken, 400, "HandleNotAvailable", "Handle already taken"},
+	{account.ErrEmailTaken, 400, "InvalidRequest", "Email already taken"},
+	{account.ErrDIDTaken, 400, "AlreadyExists", "Account already exists"},
+	{saga.ErrHandleNotResolved, 400, "InvalidRequest", "External handle did not resolve to DID"},
+	{saga.ErrRefused, 400, "InvalidRequest", "The PLC directory refused to create the DID"},
+	{saga.ErrUnconfirmed, 502, "UpstreamFailure", "The PLC directory did not answer; please try again"},
+	{saga.ErrUnfinished, 503, "NotEnoughResources", "The account is being created; please sign in in a moment"},
+	{saga.ErrBusy, 503, "NotEnoughResources", "Too many sign-ups at once"},
+	{account.ErrBusy, 503, "NotEnoughResources", "Too many sign-ins at once"},
+
+	// Records and repositories.
+	{atproto.ErrNoAccount, 403, "AccountNotFound", "Account not found"},
+	{atproto.ErrNotYours, 401, "AuthenticationRequired", "Authentication Required"},
+	{atproto.ErrHandleNotFound, 400, "HandleNotFound", "Unable to resolve handle"},
+	{atproto.ErrHandleUnresolved, 400, "InvalidRequest", "Unable to resolve handle"},
+	{repo.ErrInvalidSwap, 400, "InvalidSwap", ""},
+	{repo.ErrRecordExists, 400, "InvalidRequest", "Record already exists"},
+	{repo.ErrRecordNotFound, 400, "RecordNotFound", "Could not locate record"},
+	{repo.ErrDuplicatePath, 400, "InvalidRequest", "Two writes name the same record"},
+	{repo.ErrTooManyWrites, 400, "InvalidRequest", "Too many writes. Max: 200"},
+	{repo.ErrEventTooBig, 400, "InvalidRequest", "Too many writes. Max event size: 2000000"},
+	{repo.ErrInvalidWrite, 400, "InvalidRequest", "Invalid record key"},
+	{repo.ErrNotFound, 400, "RepoNotFound", "Could not find repo"},
+	{repo.ErrTooManyExports, 429, "RateLimitExceeded", "Too many exports of this repository are running"},
+	{dag.ErrInvalid, 400, "InvalidRequest", ""},
+
+	// The server itself. The cause is logged, not told.
+	{sequencing.ErrFull, 503, "InsufficientStorage", "The server has run out of storage"},
+	{mailbox.ErrBusy, 503, "NotEnoughResources", "Too many requests for this account"},
+	{mailbox.ErrExpired, 503, "NotEnoughResources", "The request waited too long"},
+	{mailbox.ErrRetired, 503, "NotEnoughResources", "The account is being changed"},
+	{mailbox.ErrQuarantined, 503, "NotEnoughResources", "The repository is unavailable"},
+	{mailbox.ErrStopped, 503, "NotEnoughResources", "The server is shutting down"},
+	{sequencing.ErrClockJump, 503, "NotEnoughResources", "The server's clock is being checked"},
+	{identity.ErrUnavailable, 502, "UpstreamFailure", "Identity could not be resolved"},
+	{repo.ErrUnavailable, 503, "NotEnoughResources", "The repository is unavailable"},
+	{repodb.ErrSnapshots, 429, "RateLimitExceeded", "Too many exports of this repository are running"},
+}
+
+// translate is the error table as a function; nil means the error is nobody's
+// to know: 500.
+func translate(err error) *xrpc.Error {
+	if e := translateStruct(err); e != nil {
+		e.Cause = err
+		return e
+	}
+	for _, row := range table {
+		if !errors.Is(err, row.is) {
+			continue
+		}
+		e := &xrpc.Error{Status: row.status, Name: row.name, Message: row.message, Cause: err}
+		if e.Message == "" {
+			e.Message = err.Error()
+		}
+		if e.Status == nethttp.StatusServiceUnavailable {
+			e.Header = nethttp.Header{"Retry-After": {"1"}}
+		}
+		return e
+	}
+	return nil
+}
+
+// translateStruct answers errors that carry what a client is to be told.
+func translateStruct(err error) *xrpc.Error {
+	var (
+		invalid  atproto.Invalid
+		missing  atproto.RecordMissing
+		hidden   atproto.RepoUnavailable
+		refused  atproto.AccountUnavailable
+		jwt      auth.BadJWT
+		blob     repo.BlobProblem
+		blocks   repo.MissingBlocks
+		inactive repo.NotActive
+	)
+	switch {
+	case errors.As(err, &invalid):
+		return &xrpc.Error{Status: 400, Name: invalid.Name, Message: invalid.Message}
+	case errors.As(err, &missing):
+		return &xrpc.Error{Status: 400, Name: "RecordNotFound", Message: missing.Error()}
+	case errors.As(err, &hidden):
+		return &xrpc.Error{Status: 400, Name: repoErrorNames[hidden.Status], Message: hidden.Error()}
+	case errors.As(err, &refused):
+		return accountError(refused.Status)
+	case errors.As(err, &inactive):
+		return accountError(inactive.Status)
+	case errors.As(err, &jwt):
+		return &xrpc.Error{Status: 401, Name: jwt.Name, Message: jwt.Message}
+	case errors.As(err, &blob):
+		return &xrpc.Error{Status: 400, Name: blobErrorNames[blob.Reason], Message: blob.Error()}
+	case errors.As(err, &blocks):
+		return &xrpc.Error{Status: 400, Name: "InvalidRequest", Message: blocks.Error()}
+	}
+	return nil
+}
+
+var repoErrorNames = map[sequencing.Status]string{
+	sequencing.StatusNone:        "RepoNotFound",
+	sequencing.StatusActive:      "RepoNotFound",
+	sequencing.StatusDeleted:     "RepoNotFound",
+	sequencing.StatusTakendown:   "RepoTakendown",
+	sequencing.StatusSuspended:   "RepoSuspended",
+	sequencing.StatusDeactivated: "RepoDeactivated",
+}
+
+var blobErrorNames = map[repo.BlobReason]string{
+	repo.BlobMissing: "BlobNotFound",
+	repo.BlobMime:    "InvalidMimeType",
+	repo.BlobSize:    "InvalidSize",
+}
+
+// accountError refuses an account that may not act.
+func accountError(s sequencing.Status) *xrpc.Error {
+	if s == sequencing.StatusDeactivated {
+		return &xrpc.Error{Status: 401, Name: "AccountDeactivated", Message: "Account is deactivated"}
+	}
+	return &xrpc.Error{Status: 401, Name: "AccountTakedown", Message: "Account has been taken down"}
+}

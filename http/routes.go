@@ -1,0 +1,47 @@
+package http
+
+import (
+	"troupe/http/atproto"
+	"troupe/http/auth"
+	"troupe/http/firehose"
+	"troupe/http/xrpc"
+)
+
+// writeBody is the largest JSON body of a method that writes records.
+const writeBody = 1_000_000
+
+// routes is every XRPC method of this server, one a line, sorted.
+func routes(v *auth.Verifier, s *atproto.Service, stream *firehose.Server) []xrpc.Route {
+	var (
+		identity = atproto.Identity{Service: s}
+		repo     = atproto.Repo{Service: s}
+		server   = atproto.Server{Service: s}
+		sync     = atproto.Sync{Service: s}
+	)
+	return []xrpc.Route{
+		xrpc.Query("com.atproto.identity.resolveHandle", v.AsAnyone, identity.ResolveHandle),
+		xrpc.Procedure("com.atproto.repo.applyWrites", v.AsWriter, repo.ApplyWrites, xrpc.BodyLimit(writeBody)),
+		xrpc.Procedure("com.atproto.repo.createRecord", v.AsWriter, repo.CreateRecord, xrpc.BodyLimit(writeBody), xrpc.Cost(3)),
+		xrpc.Procedure("com.atproto.repo.deleteRecord", v.AsWriter, repo.DeleteRecord, xrpc.Cost(1)),
+		xrpc.Query("com.atproto.repo.describeRepo", v.AsAnyone, repo.DescribeRepo),
+		xrpc.Query("com.atproto.repo.getRecord", v.AsAnyone, repo.GetRecord),
+		xrpc.Query("com.atproto.repo.listRecords", v.AsAnyone, repo.ListRecords),
+		xrpc.Procedure("com.atproto.repo.putRecord", v.AsWriter, repo.PutRecord, xrpc.BodyLimit(writeBody), xrpc.Cost(2)),
+		xrpc.Procedure("com.atproto.server.createAccount", v.AsNewcomer, server.CreateAccount),
+		xrpc.Procedure("com.atproto.server.createInviteCode", v.AsAdmin, server.CreateInviteCode),
+		xrpc.Procedure("com.atproto.server.createSession", v.AsAnyone, server.CreateSession),
+		xrpc.Procedure("com.atproto.server.deleteSession", v.AsRefreshExpired, server.DeleteSession),
+		xrpc.Query("com.atproto.server.describeServer", v.AsAnyone, server.DescribeServer),
+		xrpc.Query("com.atproto.server.getServiceAuth", v.AsLeaver, server.GetServiceAuth),
+		xrpc.Query("com.atproto.server.getSession", v.AsSession, server.GetSession),
+		xrpc.Procedure("com.atproto.server.refreshSession", v.AsRefresh, server.RefreshSession),
+		xrpc.Query("com.atproto.sync.getBlocks", v.AsViewer, sync.GetBlocks),
+		xrpc.Query("com.atproto.sync.getHead", v.AsViewer, sync.GetHead),
+		xrpc.Query("com.atproto.sync.getLatestCommit", v.AsViewer, sync.GetLatestCommit),
+		xrpc.Query("com.atproto.sync.getRecord", v.AsViewer, sync.GetRecord),
+		xrpc.Query("com.atproto.sync.getRepo", v.AsExporter, sync.GetRepo),
+		xrpc.Query("com.atproto.sync.getRepoStatus", v.AsAnyone, sync.GetRepoStatus),
+		xrpc.Query("com.atproto.sync.listRepos", v.AsAnyone, sync.ListRepos),
+		xrpc.Subscription("com.atproto.sync.subscribeRepos", stream.Serve),
+	}
+}

@@ -1,0 +1,99 @@
+package http
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	nethttp "net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"troupe/http/atproto"
+	"troupe/http/auth"
+	"troupe/http/firehose"
+	"troupe/http/web"
+	"troupe/http/xrpc"
+)
+
+// Limits on what a peer may make the server wait for.
+const (
+	headerTimeout = 10 * time.Second
+	keepAlive     = 90 * time.Second
+	maxHeader     = 64 << 10
+)
+
+// Config is what a server is made of.
+type Config struct {
+	Verifier *auth.Verifier
+	Service  *atproto.Service
+	Firehose *firehose.Server
+	Pages    *web.Pages
+	Logger   *slog.Logger
+	Metrics  prometheus.Registerer // nil: none
+}
+
+// Server answers HTTP on one listener.
+type Server struct {
+	xrpc     *xrpc.Server
+	firehose *firehose.Server
+	http     *nethttp.Server
+	log      *slog.Logger
+}
+
+// New joins the route table with the handlers. It panics when the table and
+// the lexicon catalog disagree: that is a mistake in the program.
+func New(c Config) *Server {
+	x := xrpc.NewServer(routes(c.Verifier, c.Service, c.Firehose), c.Service.Lexicons, translate, xrpc.Options{Log: c.Logger, Metrics: c.Metrics})
+	e := echo.New()
+	e.HideBanner, e.HidePort = true, true
+	e.HTTPErrorHandler = plainError
+	c.Pages.Mount(e)
+	x.Mount(e)
+	return &Server{
+		xrpc: x, firehose: c.Firehose, log: c.Logger,
+		http: &nethttp.Server{
+			Handler: e, ReadHeaderTimeout: headerTimeout, IdleTimeout: keepAlive, MaxHeaderBytes: maxHeader,
+			ErrorLog: slog.NewLogLogger(c.Logger.Handler(), slog.LevelDebug),
+		},
+	}
+}
+
+// Handler is the server without a listener, for tests.
+func (s *Server) Handler() nethttp.Handler { return s.http.Handler }
+
+// Serve answers on l until Shutdown.
+func (s *Server) Serve(l net.Listener) error {
+	if err := s.http.Serve(l); !errors.Is(err, nethttp.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// Shutdown refuses new work, finishes what is under way, ends the firehose and
+// closes every socket; ctx bounds the wait.
+func (s *Server) Shutdown(ctx context.Context) error {
+	if err := s.xrpc.Drain(ctx); err != nil {
+		s.log.Warn("requests were cut off", "err", err)
+	}
+	s.firehose.Close()
+	if err := s.http.Shutdown(ctx); err != nil {
+		return s.http.Close()
+	}
+	return nil
+}
+
+// plainError answers what no route answers.
+func plainError(err error, c echo.Context) {
+	if c.Response().Committed {
+		return
+	}
+	status := nethttp.StatusInternalServerError
+	var he *echo.HTTPError
+	if errors.As(err, &he) {
+		status = he.Code
+	}
+	c.String(status, nethttp.StatusText(status))
+}
