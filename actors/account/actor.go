@@ -2,11 +2,13 @@ package account
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"time"
 
 	"troupe/actors/mailbox"
 	"troupe/sequencing"
+	"troupe/storage/accountdb"
 )
 
 // Options of the accounts actor. Zero values mean the defaults in parentheses.
@@ -20,17 +22,149 @@ type Options struct {
 	Logger *slog.Logger     // (slog.Default)
 }
 
+// admitted bounds the requests that wait for the actor.
+const admitted = 4096
+
 // Accounts owns account.sqlite.
 type Accounts struct {
 	o    Options
 	self mailbox.Self
+
+	// owned by the turn
+	state
+	ended chan struct{} // stops the ticker
 }
 
-// Spawn starts the accounts actor: file open, index complete and caught up with the log.
+// Spawn starts the accounts actor. When it returns, the index is complete and
+// agrees with the log.
 func Spawn(s *mailbox.System, o Options) (*mailbox.Handle[*Accounts], error) {
-	return mailbox.Spawn(s, "accounts", 4096, func(self mailbox.Self) *Accounts { return &Accounts{o: o, self: self} })
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Tick == 0 {
+		o.Tick = time.Second
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	return mailbox.Spawn(s, "accounts", admitted, func(self mailbox.Self) *Accounts {
+		return &Accounts{o: o, self: self}
+	})
 }
 
-func (a *Accounts) Start(ctx context.Context) error { panic("skeleton") }
-func (a *Accounts) Receive(t *mailbox.Turn)         { panic("skeleton") }
-func (a *Accounts) Stop(why mailbox.Reason)         { panic("skeleton") }
+// Start implements mailbox.Actor.
+func (a *Accounts) Start(ctx context.Context) (err error) {
+	if a.db, err = accountdb.Open(ctx, a.o.Path, accountdb.Options{VFS: a.o.VFS}); err != nil {
+		return err
+	}
+	var all []Account
+	err = a.db.Read(ctx, func(r *accountdb.Reader) error {
+		applied, err := r.Applied()
+		a.applied = sequencing.Seq(applied)
+		if err != nil {
+			return err
+		}
+		return r.Actors(func(row accountdb.Actor) { all = append(all, published(row)) })
+	})
+	if err != nil {
+		return fmt.Errorf("account: read all accounts: %w", err)
+	}
+	a.o.Index.reset(all)
+	if err := a.catchUp(ctx); err != nil {
+		return err
+	}
+	a.ended = make(chan struct{})
+	if a.o.Log != nil {
+		go a.tick(a.ended)
+	}
+	return nil
+}
+
+// tick looks at the log now and then: what moved a handle or a status may have
+// died before it asked for CatchUp.
+func (a *Accounts) tick(ended <-chan struct{}) {
+	t := time.NewTicker(a.o.Tick)
+	defer t.Stop()
+	for {
+		select {
+		case <-ended:
+			return
+		case <-t.C:
+			a.self.Run(func() {
+				if err := a.catchUp(context.Background()); err != nil {
+					a.o.Logger.Error("accounts: cannot follow the log", slog.Any("error", err))
+				}
+			})
+		}
+	}
+}
+
+// Receive implements mailbox.Actor.
+func (a *Accounts) Receive(t *mailbox.Turn) {
+	switch m := t.Message().(type) {
+	case ReserveSignup:
+		mailbox.Later(a, t, m, write(a, reserveSignup))
+	case InsertAccount:
+		mailbox.Later(a, t, m, a.insertAccount)
+	case SaveSaga:
+		mailbox.Later(a, t, m, write(a, saveSaga))
+	case EndSaga:
+		mailbox.Later(a, t, m, write(a, endSaga))
+	case ListSagas:
+		mailbox.Reply(a, t, m, a.listSagas)
+	case OpenSession:
+		mailbox.Later(a, t, m, write(a, openSession))
+	case RotateSession:
+		mailbox.Later(a, t, m, write(a, rotateSession))
+	case CloseSession:
+		mailbox.Later(a, t, m, write(a, closeSession))
+	case CloseSessions:
+		mailbox.Later(a, t, m, write(a, closeSessions))
+	case UpgradePassword:
+		mailbox.Later(a, t, m, write(a, upgradePassword))
+	case CreateAppPassword:
+		mailbox.Later(a, t, m, write(a, createAppPassword))
+	case RevokeAppPassword:
+		mailbox.Later(a, t, m, write(a, revokeAppPassword))
+	case CreateInvites:
+		mailbox.Later(a, t, m, write(a, createInvites))
+	case CatchUp:
+		mailbox.Reply(a, t, m, a.caughtUp)
+	}
+}
+
+// Stop implements mailbox.Actor. Writes that still wait were not begun; their
+// askers are answered by the mailbox.
+func (a *Accounts) Stop(mailbox.Reason) {
+	if a.ended != nil {
+		close(a.ended)
+	}
+	if a.db != nil {
+		if err := a.db.Close(); err != nil {
+			a.o.Logger.Error("accounts: close", slog.Any("error", err))
+		}
+	}
+}
+
+func (a *Accounts) listSagas(ctx context.Context, m ListSagas) (all []Saga, err error) {
+	err = a.db.Read(ctx, func(r *accountdb.Reader) error {
+		all, err = r.Sagas(m.Kind)
+		return err
+	})
+	return all, err
+}
+
+// insertAccount looks at the log first: the end of an earlier account with this
+// DID must not be applied to the new one.
+func (a *Accounts) insertAccount(ctx context.Context, m InsertAccount, answer func(Account, error)) {
+	if err := a.catchUp(ctx); err != nil {
+		answer(Account{}, err)
+		return
+	}
+	write(a, insertAccount)(ctx, m, answer)
+}
+
+func (a *Accounts) caughtUp(ctx context.Context, _ CatchUp) (sequencing.Seq, error) {
+	err := a.catchUp(ctx)
+	return a.applied, err
+}

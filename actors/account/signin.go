@@ -2,10 +2,19 @@ package account
 
 import (
 	"context"
+	"errors"
+	"log/slog"
+	"strings"
 	"time"
 
+	"github.com/bluesky-social/indigo/atproto/syntax"
+
 	"troupe/actors/mailbox"
+	"troupe/storage/accountdb"
 )
+
+// DefaultFloor is the time below which no sign-in is answered.
+const DefaultFloor = 350 * time.Millisecond
 
 // SignIns checks credentials and opens sessions, in the caller's goroutine.
 type SignIns struct {
@@ -14,23 +23,127 @@ type SignIns struct {
 	Reads     *Reads
 	Passwords *Passwords
 	Tokens    Tokens
-	Floor     time.Duration // no answer comes sooner, right or wrong (350 ms)
-}
-
-// Session is what a client holds after signing in, signing up or refreshing.
-type Session struct {
-	Account Account
-	Access  string // JWT
-	Refresh string // JWT
+	Floor     time.Duration // no answer comes sooner, right or wrong; DefaultFloor in a server
+	Logger    *slog.Logger  // nil: slog.Default
 }
 
 // SignIn is createSession. identifier is a handle, a DID or an e-mail address,
 // in any case. With allowTakendown the owner of a taken-down account gets a
 // restricted session that cannot be refreshed.
-// Errors: ErrBadCredentials, ErrTakendown, ErrInvalidPassword, ErrBusy, …
+//
+// An unknown identifier, a wrong password, and an app password of a taken-down
+// account are all ErrBadCredentials, after the same work and not before Floor
+// has passed. Other errors: ErrTakendown, ErrInvalidPassword, ErrBusy.
 func (s *SignIns) SignIn(ctx context.Context, identifier, password string, allowTakendown bool) (Session, error) {
-	panic("skeleton")
+	floor := time.NewTimer(s.Floor)
+	defer floor.Stop()
+	session, err := s.signIn(ctx, identifier, password, allowTakendown)
+	select {
+	case <-floor.C:
+	case <-ctx.Done(): // nobody is there to measure
+	}
+	return session, err
 }
 
-// Refresh is refreshSession. Errors: ErrRevoked, ErrTakendown.
-func (s *SignIns) Refresh(ctx context.Context, r Refresh) (Session, error) { panic("skeleton") }
+func (s *SignIns) signIn(ctx context.Context, identifier, password string, allowTakendown bool) (Session, error) {
+	row, err := s.find(ctx, identifier)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return Session{}, err
+	}
+	a, _ := s.Index.ByDID(row.DID)
+	down := suspendedOrTakendown(a.Status)
+	ok, app, err := s.check(ctx, row, password)
+	switch {
+	case err != nil:
+		return Session{}, err
+	case !ok || a.DID == "" || (app.Name != "" && down):
+		return Session{}, ErrBadCredentials
+	case down && !allowTakendown:
+		return Session{}, ErrTakendown
+	}
+	grant, scope := s.Tokens.NewGrant(app.Name), ScopeAccess
+	switch {
+	case down: // the refresh token is for show: it is not stored
+		return s.Tokens.Session(a, ScopeTakendown, grant)
+	case app.Name != "":
+		scope = appScope(app.Privileged)
+	}
+	if _, err := mailbox.Ask(ctx, s.Accounts, OpenSession{DID: a.DID, Session: grant}); err != nil {
+		if errors.Is(err, ErrNotFound) { // deleted since
+			err = ErrBadCredentials
+		}
+		return Session{}, err
+	}
+	return s.Tokens.Session(a, scope, grant)
+}
+
+// find looks an identifier up. The row of an unknown one is empty.
+func (s *SignIns) find(ctx context.Context, identifier string) (accountdb.Account, error) {
+	id := strings.ToLower(strings.TrimSpace(identifier))
+	if strings.Contains(id, "@") && !strings.HasPrefix(id, "@") {
+		return s.Reads.accountByEmail(ctx, Email(id))
+	}
+	did := syntax.DID(id)
+	if !strings.HasPrefix(id, "did:") {
+		a, ok := s.Index.ByHandle(syntax.Handle(strings.TrimPrefix(id, "@")))
+		if !ok {
+			// The same question to the file as for a known one.
+			a.DID = "did:none:none"
+		}
+		did = a.DID
+	}
+	return s.Reads.account(ctx, did)
+}
+
+// check tries the account's password, then its app passwords. What it costs
+// does not depend on whether the account exists.
+func (s *SignIns) check(ctx context.Context, row accountdb.Account, password string) (ok bool, app AppPassword, err error) {
+	ok, upgrade, err := s.Passwords.Verify(ctx, row.Password, password)
+	if err != nil {
+		return false, app, err
+	}
+	if ok {
+		if upgrade {
+			s.upgrade(ctx, row, password)
+		}
+		return true, app, nil
+	}
+	if !appPasswordForm.MatchString(password) {
+		return false, app, nil
+	}
+	hash, err := s.Passwords.HashApp(ctx, row.DID, password)
+	if err != nil {
+		return false, app, err
+	}
+	all, err := s.Reads.AppPasswords(ctx, row.DID)
+	if err != nil {
+		return false, app, err
+	}
+	app, ok = matchApp(all, hash)
+	return ok, app, nil
+}
+
+// upgrade replaces a hash of an older form. Failing costs only that the next
+// sign-in tries again.
+func (s *SignIns) upgrade(ctx context.Context, row accountdb.Account, password string) {
+	hash, err := s.Passwords.Hash(ctx, password)
+	if err == nil {
+		_, err = mailbox.Ask(ctx, s.Accounts, UpgradePassword{DID: row.DID, Old: row.Password, New: hash})
+	}
+	if err != nil && !errors.Is(err, ErrNoSuchPassword) && !errors.Is(err, ErrInvalidPassword) {
+		log := s.Logger
+		if log == nil {
+			log = slog.Default()
+		}
+		log.Warn("accounts: password hash not upgraded", slog.String("did", row.DID.String()), slog.Any("error", err))
+	}
+}
+
+// Refresh is refreshSession. Errors: ErrRevoked, ErrTakendown, ErrNotFound.
+func (s *SignIns) Refresh(ctx context.Context, r Refresh) (Session, error) {
+	next, err := mailbox.Ask(ctx, s.Accounts, RotateSession{DID: r.DID, ID: r.ID})
+	if err != nil {
+		return Session{}, err
+	}
+	return s.Tokens.Session(next.Account, next.Scope, next.Next)
+}

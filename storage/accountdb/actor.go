@@ -80,15 +80,19 @@ func (t *Tx) SetStatus(did syntax.DID, s Status, at time.Time) error {
 }
 
 const (
-	clearHandle  = `UPDATE actor SET handle = NULL WHERE handle = ? AND did <> ?`
-	updateHandle = `UPDATE actor SET handle = ? WHERE did = ?`
+	clearHandle   = `UPDATE actor SET handle = NULL WHERE handle = ? AND did <> ?`
+	clearReserved = `UPDATE reservation SET handle = NULL WHERE handle = ? AND did IS NOT ?`
+	updateHandle  = `UPDATE actor SET handle = ? WHERE did = ?`
 )
 
 // SetHandle gives a normalised handle ("": none) to an account, taking it from
-// whoever has it.
+// whoever has or reserved it.
 func (t *Tx) SetHandle(did syntax.DID, h syntax.Handle) error {
 	if h != "" {
 		if _, err := t.sql.Exec(clearHandle, h, did); err != nil {
+			return err
+		}
+		if _, err := t.sql.Exec(clearReserved, h, did); err != nil {
 			return err
 		}
 	}

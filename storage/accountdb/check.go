@@ -24,9 +24,9 @@ var rules = []struct{ rule, sql string }{
 	{"an active account is not deactivated, not to be deleted, not taken down",
 		`SELECT did FROM actor WHERE status = 1 AND (deactivated_at IS NOT NULL OR delete_after IS NOT NULL OR takedown_ref IS NOT NULL)`},
 	{"only a taken-down account has a takedown reference", `SELECT did FROM actor WHERE (status = 3) <> (takedown_ref IS NOT NULL)`},
-	{"a reserved handle belongs to nobody", `SELECT r.handle FROM reservation r JOIN actor a ON a.handle = r.handle`},
+	{"a reserved handle belongs to nobody else", `SELECT r.handle FROM reservation r JOIN actor a ON a.handle = r.handle WHERE a.did IS NOT r.did`},
 	{"a reserved address belongs to nobody", `SELECT r.saga FROM reservation r JOIN account a ON a.email = r.email`},
-	{"a reserved DID has no account", `SELECT r.did FROM reservation r JOIN actor a ON a.did = r.did`},
+	{"a reserved DID has no account", `SELECT r.did FROM reservation r JOIN account a ON a.did = r.did`},
 	{"an invite is not used more often than allowed", `SELECT code FROM invite_code c WHERE
 		(SELECT count(*) FROM invite_code_use u WHERE u.code = c.code) + (SELECT count(*) FROM reservation r WHERE r.invite = c.code) > c.uses`},
 	{"a rotated token's successor is of the same account", `SELECT t.did FROM refresh_token t JOIN refresh_token n ON n.id = t.next_id WHERE n.did <> t.did`},

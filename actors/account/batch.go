@@ -1,0 +1,129 @@
+package account
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/bluesky-social/indigo/atproto/syntax"
+
+	"troupe/storage/accountdb"
+	"troupe/storage/sqlite"
+)
+
+// maxBatch bounds the requests of one transaction, and so how long the others wait.
+const maxBatch = 256
+
+// write makes a handler of a decision: the request joins the next transaction
+// and is answered when that is on the disk.
+//
+// The transaction is a turn that the first request puts behind whatever is
+// queued already. So requests that came while the last one was synced share the
+// next, there is no timer, and a lone request waits for nobody.
+func write[M, R any](a *Accounts, decide func(*batch, M) (R, error)) func(context.Context, M, func(R, error)) {
+	return func(ctx context.Context, m M, answer func(R, error)) {
+		var r R
+		a.waiting = append(a.waiting, request{
+			ctx:    ctx,
+			decide: func(b *batch) (err error) { r, err = decide(b, m); return err },
+			answer: func(err error) {
+				if err != nil {
+					var none R
+					answer(none, err)
+					return
+				}
+				answer(r, nil)
+			},
+		})
+		if len(a.waiting) == 1 {
+			a.self.Run(a.flush)
+		}
+	}
+}
+
+// flush decides the waiting requests in one transaction, publishes, and
+// answers, in this order: whoever has its answer finds it in the index.
+func (a *Accounts) flush() {
+	requests := a.waiting
+	a.waiting = nil
+	if len(requests) > maxBatch {
+		requests, a.waiting = requests[:maxBatch], requests[maxBatch:]
+		a.self.Run(a.flush)
+	}
+	changed, gone, err := a.transact(func(b *batch) error {
+		for i := range requests {
+			if err := b.try(&requests[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err == nil {
+		a.o.Index.update(changed, gone)
+	}
+	for _, q := range requests {
+		if err != nil {
+			q.err = err // a refusal may rest on what has been rolled back
+		}
+		q.answer(q.err)
+	}
+	if a.doubtful {
+		panic(err)
+	}
+}
+
+// try decides one request. Its refusal takes back its own writes only; failed
+// means that the transaction is broken.
+func (b *batch) try(q *request) (failed error) {
+	if q.ctx.Err() != nil {
+		q.err = context.Cause(q.ctx)
+		return nil
+	}
+	before := len(b.touched)
+	q.err, failed = b.Nested(func(*accountdb.Tx) error { return q.decide(b) })
+	if q.err != nil {
+		b.touched = b.touched[:before]
+	}
+	return failed
+}
+
+// transact runs fn in one transaction and reads what it touched. An error of
+// the commit itself may leave a change in the file that memory does not have:
+// then the instance is doubtful and must end, and the next one reads the file.
+func (a *Accounts) transact(fn func(*batch) error) (changed []Account, gone []syntax.DID, err error) {
+	decided := false
+	err = a.db.Transact(context.Background(), func(t *accountdb.Tx) (err error) {
+		b := &batch{Tx: t, now: a.o.Now().UTC().Truncate(time.Microsecond)}
+		if err = fn(b); err == nil {
+			changed, gone, err = b.reread()
+		}
+		decided = err == nil
+		return err
+	})
+	undone := errors.Is(err, sqlite.ErrBusy) || (errors.Is(err, sqlite.ErrFull) && !errors.Is(err, sqlite.ErrSync))
+	a.doubtful = err != nil && decided && !undone
+	return changed, gone, err
+}
+
+// touch has an account's index entry read anew before the commit.
+func (b *batch) touch(did syntax.DID) { b.touched = append(b.touched, did) }
+
+func (b *batch) reread() (changed []Account, gone []syntax.DID, err error) {
+	seen := make(map[syntax.DID]bool, len(b.touched))
+	for _, did := range b.touched {
+		if seen[did] {
+			continue
+		}
+		seen[did] = true
+		row, found, err := b.Actor(did)
+		switch {
+		case err != nil:
+			return nil, nil, err
+		case found:
+			changed = append(changed, published(row))
+		default:
+			gone = append(gone, did)
+		}
+	}
+	return changed, gone, nil
+}

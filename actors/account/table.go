@@ -1,0 +1,88 @@
+package account
+
+import "hash/maphash"
+
+// A table is an immutable map in two levels of 64 branches. Changing a key
+// copies one leaf, a 4096th of the entries, and the two arrays above it, so
+// that every reader keeps the moment it looked at. The zero table is empty.
+type table[K ~string, V any] struct {
+	root *branch[branch[leaf[K, V]]]
+	len  int
+}
+
+const fanout = 64
+
+type (
+	branch[T any]            [fanout]*T
+	leaf[K ~string, V any]   map[K]V
+	change[K ~string, V any] struct {
+		key     K
+		value   V
+		present bool // false: the key goes
+	}
+)
+
+// One seed for all tables: keys are names chosen by strangers.
+var seed = maphash.MakeSeed()
+
+func place[K ~string](key K) (i, j int) {
+	h := maphash.String(seed, string(key))
+	return int(h % fanout), int(h / fanout % fanout)
+}
+
+func (t table[K, V]) get(key K) (v V, ok bool) {
+	i, j := place(key)
+	if t.root == nil || t.root[i] == nil || t.root[i][j] == nil {
+		return v, false
+	}
+	v, ok = (*t.root[i][j])[key]
+	return v, ok
+}
+
+// with returns the table after the changes, in their order. What one call
+// touches several times it copies once.
+func (t table[K, V]) with(changes []change[K, V]) table[K, V] {
+	if len(changes) == 0 {
+		return t
+	}
+	next := table[K, V]{root: new(branch[branch[leaf[K, V]]]), len: t.len}
+	if t.root != nil {
+		*next.root = *t.root
+	}
+	var own branch[branch[bool]] // what was copied already
+	for _, c := range changes {
+		i, j := place(c.key)
+		if own[i] == nil {
+			own[i] = new(branch[bool])
+			fresh := new(branch[leaf[K, V]])
+			if old := next.root[i]; old != nil {
+				*fresh = *old
+			}
+			next.root[i] = fresh
+		}
+		mid := next.root[i]
+		if own[i][j] == nil {
+			own[i][j] = new(bool)
+			mid[j] = mid[j].clone()
+		}
+		m := *mid[j]
+		before := len(m)
+		if c.present {
+			m[c.key] = c.value
+		} else {
+			delete(m, c.key)
+		}
+		next.len += len(m) - before
+	}
+	return next
+}
+
+func (l *leaf[K, V]) clone() *leaf[K, V] {
+	fresh := make(leaf[K, V])
+	if l != nil {
+		for k, v := range *l {
+			fresh[k] = v
+		}
+	}
+	return &fresh
+}
