@@ -161,8 +161,8 @@ func TestRecordMessages(t *testing.T) {
 		{"no type", func(p map[string]any) { delete(p, "$type") }, "Record/$type must be app.bsky.feed.post"},
 		{"missing", func(p map[string]any) { delete(p, "createdAt") }, `Record must have the property "createdAt"`},
 		{"null", func(p map[string]any) { p["createdAt"] = nil }, "Record/createdAt must be a string"},
-		{"no time zone", func(p map[string]any) { p["createdAt"] = "2026-01-02T03:04:05" }, "Record/createdAt must be a valid atproto datetime (both RFC-3339 and ISO-8601)"},
-		{"minus zero zone", func(p map[string]any) { p["createdAt"] = "2026-01-02T03:04:05-00:00" }, "Record/createdAt must be a valid atproto datetime (both RFC-3339 and ISO-8601)"},
+		{"no time zone", func(p map[string]any) { p["createdAt"] = "2026-01-02T03:04:05" }, "Record/createdAt must be a valid datetime (RFC 3339 with a time zone)"},
+		{"minus zero zone", func(p map[string]any) { p["createdAt"] = "2026-01-02T03:04:05-00:00" }, "Record/createdAt must be a valid datetime (RFC 3339 with a time zone)"},
 		{"300 graphemes", func(p map[string]any) { p["text"] = strings.Repeat("é", 300) }, ""},
 		{"301 graphemes", func(p map[string]any) { p["text"] = strings.Repeat("a", 301) }, "Record/text must not be longer than 300 graphemes"},
 		{"CR LF is one grapheme", func(p map[string]any) { p["text"] = strings.Repeat("\r\n", 300) }, ""},
@@ -171,7 +171,7 @@ func TestRecordMessages(t *testing.T) {
 			p["text"] = strings.Repeat("🇩🇪", 299) + strings.Repeat("👨‍👩‍👧‍👦", 25)
 		}, "Record/text must not be longer than 3000 characters"},
 		{"four languages", func(p map[string]any) { p["langs"] = []any{"en", "de", "fr", "ja"} }, "Record/langs must not have more than 3 elements"},
-		{"not a language", func(p map[string]any) { p["langs"] = []any{"en", "-"} }, "Record/langs/1 must be a well-formed BCP 47 language tag"},
+		{"not a language", func(p map[string]any) { p["langs"] = []any{"en", "-"} }, "Record/langs/1 must be a valid language tag (BCP 47)"},
 		{"foreign embed", func(p map[string]any) { p["embed"] = map[string]any{"$type": "com.example.embed"} }, ""},
 		{"embed without type", func(p map[string]any) { p["embed"] = map[string]any{} }, `Record/embed must be an object which includes the "$type" property`},
 		{"embed with #main", func(p map[string]any) {

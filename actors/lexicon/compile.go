@@ -204,6 +204,7 @@ func compileString(d *definition) (*stringRules, error) {
 		if !ok {
 			return nil, fmt.Errorf("unknown string format %q", d.Format)
 		}
+		f.name = d.Format
 		s.format = f
 	}
 	return s, decodeAll(d, &s.enum, &s.constant, &s.preset)

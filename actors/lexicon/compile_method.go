@@ -68,7 +68,7 @@ func (c *compiler) params(d *definition) ([]Param, error) {
 		}
 		switch item.kind {
 		case kindString:
-			p.Type = String
+			p.Type, p.Format = String, item.text.format.name
 		case kindInteger:
 			p.Type = Integer
 		case kindBoolean:

@@ -59,7 +59,7 @@ func TestCheckJSON(t *testing.T) {
 		{"com.atproto.server.createInviteCode", `{"useCount":-}`, "Input is not valid JSON"},
 		{"com.atproto.server.deactivateAccount", `{}`, ""},
 		{"com.atproto.server.deactivateAccount", ``, ""},
-		{"com.atproto.server.deactivateAccount", `{"deleteAfter":"tomorrow"}`, "Input/deleteAfter must be a valid atproto datetime (both RFC-3339 and ISO-8601)"},
+		{"com.atproto.server.deactivateAccount", `{"deleteAfter":"tomorrow"}`, "Input/deleteAfter must be a valid datetime (RFC 3339 with a time zone)"},
 		{"com.atproto.server.requestPasswordReset", `{"email":["a"]}`, "Input/email must be a string"},
 		{"com.atproto.repo.uploadBlob", `{"any":1}`, ""},
 	} {

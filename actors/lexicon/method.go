@@ -45,7 +45,8 @@ const (
 type Param struct {
 	Name     string
 	Type     ParamType
-	Array    bool // may be repeated
+	Format   string // string format of each value, e.g. "did"; "" = none
+	Array    bool   // may be repeated
 	Required bool
 
 	schema *schema

@@ -103,7 +103,7 @@ func TestParamTypes(t *testing.T) {
 		nsid  syntax.NSID
 		param Param
 	}{
-		{"com.atproto.sync.getBlocks", Param{Name: "cids", Type: String, Array: true, Required: true}},
+		{"com.atproto.sync.getBlocks", Param{Name: "cids", Type: String, Format: "cid", Array: true, Required: true}},
 		{"com.atproto.repo.listRecords", Param{Name: "limit", Type: Integer}},
 		{"com.atproto.repo.listRecords", Param{Name: "reverse", Type: Boolean}},
 	} {
