@@ -51,16 +51,12 @@ func NewClient(o Options) *http.Client {
 // resolution and once per address tried, so a name with one good and one bad address
 // reaches only the good one.
 func control(o Options) func(network, address string, c syscall.RawConn) error {
-	opts := []ssrf.Option{ssrf.WithPorts(o.Ports...)}
 	if o.AllowPrivate {
 		return func(network, address string, _ syscall.RawConn) error {
 			return checkPort(o.Ports, network, address)
 		}
 	}
-	if len(o.Ports) == 0 {
-		opts = []ssrf.Option{ssrf.WithAnyPort()}
-	}
-	guardian := ssrf.New(opts...)
+	guardian := ssrf.New(ssrf.WithPorts(o.Ports...), ssrf.WithAllowedV4Prefixes(o.public...))
 	return func(network, address string, c syscall.RawConn) error {
 		if err := guardian.Safe(network, address, c); err != nil {
 			return fmt.Errorf("%w: %w", ErrForbidden, err)

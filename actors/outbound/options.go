@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
+	"net/netip"
 	"time"
 )
 
@@ -64,6 +65,8 @@ type Options struct {
 	UserAgent string        // of requests that carry none. "": DefaultUserAgent
 	Resolver  *net.Resolver // nil: net.DefaultResolver
 	TLS       *tls.Config   // nil: the system's roots
+
+	public []netip.Prefix // tests: loopback addresses that stand for the internet
 }
 
 func (o Options) withDefaults() Options {
