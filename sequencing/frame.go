@@ -7,6 +7,14 @@ import (
 	"github.com/ipfs/go-cid"
 )
 
+// Hard limits of the wire (atproto.com/specs/sync, "Firehose"). Deciding
+// refuses what would exceed them; the log itself takes any frame.
+const (
+	MaxCommitBlocks = 2_000_000 // bytes of CAR in a #commit
+	MaxCommitOps    = 200
+	MaxSyncBlocks   = 10_000 // bytes of CAR in a #sync
+)
+
 // Action is what an op of a commit does to a record.
 type Action string
 
@@ -15,6 +23,9 @@ const (
 	ActionUpdate Action = "update"
 	ActionDelete Action = "delete"
 )
+
+// Valid reports whether a is one of the constants.
+func (a Action) Valid() bool { return a == ActionCreate || a == ActionUpdate || a == ActionDelete }
 
 // RepoOp is com.atproto.sync.subscribeRepos#repoOp.
 type RepoOp struct {
@@ -59,18 +70,3 @@ type AccountFrame struct {
 	Status Status // left out of the frame when active or StatusNone
 	Time   time.Time
 }
-
-func (f CommitFrame) Encode() Frame   { panic("skeleton") }
-func (f SyncFrame) Encode() Frame     { panic("skeleton") }
-func (f IdentityFrame) Encode() Frame { panic("skeleton") }
-func (f AccountFrame) Encode() Frame  { panic("skeleton") }
-
-// DecodeFrame reads a wire frame: a CommitFrame, SyncFrame, IdentityFrame or
-// AccountFrame, and its number.
-func DecodeFrame(wire []byte) (any, Seq, error) { panic("skeleton") }
-
-// InfoFrame is a #info frame.
-func InfoFrame(name, message string) []byte { panic("skeleton") }
-
-// ErrorFrame is the frame that precedes the end of a failed subscription.
-func ErrorFrame(name, message string) []byte { panic("skeleton") }

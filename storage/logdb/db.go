@@ -1,0 +1,120 @@
+package logdb
+
+import (
+	"context"
+	"embed"
+	"fmt"
+	"os"
+
+	"troupe/storage/sqlite"
+)
+
+//go:embed schema/*.sql
+var schemaFS embed.FS
+
+// Schema is the kind of database that holds the log.
+var Schema = sqlite.Schema{
+	Kind:          "log",
+	ApplicationID: 0x54525051, // "TRPQ"
+	Migrations:    sqlite.Migrations(schemaFS, "schema"),
+}
+
+// FileName is the log's name inside the data directory. The ceiling stands
+// beside it, see CeilingPath.
+const FileName = "sequencer.sqlite"
+
+// Memory of the two kinds of connection. The writer keeps the hot pages of the
+// head table and of the indexes; a reader only walks.
+const (
+	writerCacheKiB = 32 << 10
+	readerCacheKiB = 2 << 10
+	writerMemory   = 256 << 20
+	readerMemory   = 96 << 20
+)
+
+// DB is the read-write handle. It belongs to one goroutine.
+type DB struct{ sql *sqlite.DB }
+
+// Open opens or creates the log. vfs "" is the product's own.
+func Open(ctx context.Context, path, vfs string) (*DB, error) {
+	sql, err := sqlite.Open(ctx, path, Schema, sqlite.Options{
+		Durability:       sqlite.Full, // the one fsync of the whole write path
+		CacheKiB:         writerCacheKiB,
+		PageSize:         pageSize,
+		NoAutoCheckpoint: true, // inside a commit it would hold up the answers of a batch
+		MaxMemory:        writerMemory,
+		VFS:              vfs,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("logdb: open: %w", err)
+	}
+	return &DB{sql}, nil
+}
+
+// pageSize: an entry of 3 kB shares its page with one other, and a batch of
+// scattered head rows does not drag too much along into the WAL.
+const pageSize = 8192
+
+// Transact runs fn in a transaction that is durable when Transact returns nil.
+func (db *DB) Transact(ctx context.Context, fn func(*Tx) error) error {
+	return db.sql.Transact(ctx, func(t *sqlite.Tx) error { return fn(&Tx{Reader{t.Reader}, t}) })
+}
+
+// Read runs fn in a read transaction.
+func (db *DB) Read(ctx context.Context, fn func(*Reader) error) error {
+	return db.sql.Read(ctx, func(r *sqlite.Reader) error { return fn(&Reader{r}) })
+}
+
+// Checkpoint copies the WAL into the file. It is the writer's business alone.
+// With truncate the WAL is emptied as well; a reader in a transaction makes
+// that sqlite.ErrBusy.
+func (db *DB) Checkpoint(ctx context.Context, truncate bool) error {
+	return db.sql.Checkpoint(ctx, truncate)
+}
+
+// WALSize is the size of the WAL on disk in bytes.
+func (db *DB) WALSize() int64 {
+	info, err := os.Stat(db.sql.Path() + "-wal")
+	if err != nil {
+		return 0
+	}
+	return info.Size()
+}
+
+// Close closes the handle.
+func (db *DB) Close() error { return db.sql.Close() }
+
+// View is a read-only handle: it never waits for the writer, nor the writer for
+// it. It belongs to one goroutine at a time.
+type View struct{ sql *sqlite.DB }
+
+// OpenView opens an existing log for reading.
+func OpenView(ctx context.Context, path, vfs string) (*View, error) {
+	sql, err := sqlite.Open(ctx, path, Schema, sqlite.Options{
+		ReadOnly:  true,
+		CacheKiB:  readerCacheKiB,
+		MaxMemory: readerMemory,
+		VFS:       vfs,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("logdb: open view: %w", err)
+	}
+	return &View{sql}, nil
+}
+
+// Read runs fn in a read transaction.
+func (v *View) Read(ctx context.Context, fn func(*Reader) error) error {
+	return v.sql.Read(ctx, func(r *sqlite.Reader) error { return fn(&Reader{r}) })
+}
+
+// Close closes the handle.
+func (v *View) Close() error { return v.sql.Close() }
+
+// Reader reads the tables.
+type Reader struct{ sql *sqlite.Reader }
+
+// Tx changes them.
+type Tx struct {
+	Reader
+	sql *sqlite.Tx
+}
