@@ -16,7 +16,7 @@ func readBlob(b []byte) (Blob, bool) {
 	if len(b) < len(blobStart) || string(b[:len(blobStart)]) != blobStart {
 		return Blob{}, false
 	}
-	r := Reader{b: b, max: 1}
+	r := newReader(b, 1)
 	r.Map()
 	r.Key()
 	ref, err := r.CID()
@@ -44,7 +44,7 @@ func readLegacyBlob(b []byte) (Blob, bool) {
 	if len(b) < len(legacyStart) || string(b[:len(legacyStart)]) != legacyStart {
 		return Blob{}, false
 	}
-	r := Reader{b: b, max: 1}
+	r := newReader(b, 1)
 	r.Map()
 	r.Key()
 	s, err := r.TextBytes()
@@ -78,7 +78,7 @@ func (r *Reader) keyIs(want string) bool {
 // bytes, each as often as it stands there. Legacy references are among them: an
 // old repository that moves here has to bring their blobs too.
 func Blobs(cbor []byte) ([]Blob, error) {
-	r := Reader{b: cbor, max: maxDepth}
+	r := newReader(cbor, maxDepth)
 	var out []Blob
 	for first := true; first || r.depth > 0; first = false {
 		if r.Kind() == KindMap && !r.atKey() {

@@ -7,7 +7,7 @@ import "github.com/bluesky-social/indigo/atproto/atdata"
 // nil, atdata.Bytes, atdata.CIDLink and atdata.Blob. A legacy blob is an
 // atdata.Blob of Size -1.
 func Decode(cbor []byte) (any, error) {
-	r := Reader{b: cbor, max: maxDepth}
+	r := newReader(cbor, maxDepth)
 	v, err := r.decode()
 	if err == nil {
 		err = r.end()

@@ -1,11 +1,8 @@
 package dag
 
 import (
-	"bytes"
 	"fmt"
-	"unicode/utf8"
-
-	"github.com/ipfs/go-cid"
+	"math"
 )
 
 // Kind says what stands at a place in DAG-CBOR.
@@ -43,10 +40,11 @@ func (k Kind) String() string {
 type Reader struct {
 	b     []byte
 	pos   int
-	max   int // containers that may be open at a time
-	depth int // containers that are
-	low   [8]level
-	high  []level // those beyond low; kept apart so that a Reader holds no pointer to itself and may live on a stack
+	max   int      // containers that may be open at a time
+	depth int      // containers that are
+	top   level    // the innermost of them
+	low   [8]level // the others, outermost first
+	high  []level  // those beyond low; kept apart so that a Reader holds no pointer to itself and may live on a stack
 }
 
 // level is an open container.
@@ -56,43 +54,31 @@ type level struct {
 	isMap     bool
 }
 
+// outside stands for what is around the outermost value: as many as there are.
+var outside = level{left: math.MaxInt}
+
 // NewReader reads b, which must not change while the Reader or anything it gave
 // out under the word "alias" is in use.
-func NewReader(b []byte) *Reader { return &Reader{b: b, max: maxDepth} }
-
-func (r *Reader) level(i int) *level {
-	if i < len(r.low) {
-		return &r.low[i]
-	}
-	return &r.high[i-len(r.low)]
+func NewReader(b []byte) *Reader {
+	r := newReader(b, maxDepth)
+	return &r
 }
+
+func newReader(b []byte, depth int) Reader { return Reader{b: b, max: depth, top: outside} }
 
 // settle leaves the containers that have been read to their end.
 func (r *Reader) settle() {
-	for r.depth > 0 && r.level(r.depth-1).left == 0 {
+	for r.top.left == 0 {
 		r.depth--
+		switch i := r.depth - 1; {
+		case i < 0:
+			r.top = outside
+		case i < len(r.low):
+			r.top = r.low[i]
+		default:
+			r.top = r.high[i-len(r.low)]
+		}
 	}
-}
-
-func (r *Reader) atKey() bool {
-	if r.depth == 0 {
-		return false
-	}
-	top := r.level(r.depth - 1)
-	return top.isMap && top.left&1 == 0
-}
-
-// value counts the value that is about to be read against its container.
-func (r *Reader) value() error {
-	r.settle()
-	if r.depth == 0 {
-		return nil
-	}
-	if r.atKey() {
-		return fmt.Errorf("%w (at byte %d): a key", ErrKind, r.pos)
-	}
-	r.level(r.depth-1).left--
-	return nil
 }
 
 // open enters a container of n items whose head has just been read.
@@ -100,39 +86,67 @@ func (r *Reader) open(n int, isMap bool) error {
 	if r.depth >= r.max {
 		return at(ErrDepth, r.pos)
 	}
-	l := level{left: n, isMap: isMap}
-	switch i := r.depth - len(r.low); {
-	case i < 0:
-		r.low[r.depth] = l
-	case i < len(r.high):
-		r.high[i] = l
-	default:
-		r.high = append(r.high, l)
+	if i := r.depth - 1; i >= len(r.low) {
+		r.high = append(r.high[:i-len(r.low)], r.top)
+	} else if i >= 0 {
+		r.low[i] = r.top
 	}
+	r.top = level{left: n, isMap: isMap}
 	r.depth++
+	return nil
+}
+
+// atKey tells whether a key is next. The Reader must be settled.
+func (r *Reader) atKey() bool { return r.top.isMap && r.top.left&1 == 0 }
+
+// value counts the value that is about to be read against its container.
+func (r *Reader) value() error {
+	if r.top.left == 0 {
+		r.settle()
+	}
+	if r.atKey() {
+		return fmt.Errorf("%w (at byte %d): a key", ErrKind, r.pos)
+	}
+	r.top.left--
 	return nil
 }
 
 // head reads a head of the given kind. The argument of a simple value is its
 // number; whatever the data model lacks is refused here.
 func (r *Reader) head(want Kind) (uint64, error) {
+	if r.pos < len(r.b) {
+		if c := r.b[r.pos]; kinds[c] == want && c&0x1f < 24 {
+			r.pos++
+			return uint64(c & 0x1f), nil
+		}
+	}
+	return r.longHead(want)
+}
+
+// longHead is head where the argument does not stand in the first byte, or
+// where something is wrong.
+func (r *Reader) longHead(want Kind) (uint64, error) {
 	if r.pos >= len(r.b) {
 		return 0, at(fmt.Errorf("%w: cut short", ErrSyntax), r.pos)
 	}
-	start := r.pos
-	major, n, size, err := readHead(r.b[start:])
+	_, n, size, err := readHead(r.b[r.pos:])
 	if err != nil {
-		return 0, at(err, start)
+		return 0, at(err, r.pos)
 	}
-	if got := kindOf(r.b[start]); got != want {
-		return 0, fmt.Errorf("%w (at byte %d): %v where %v belongs", ErrKind, start, got, want)
-	}
-	if major == MajorTag && n != linkTag {
-		return 0, at(fmt.Errorf("%w: tag %d", ErrSyntax, n), start)
+	if got := kinds[r.b[r.pos]]; got != want {
+		return 0, fmt.Errorf("%w (at byte %d): %v where %v belongs", ErrKind, r.pos, got, want)
 	}
 	r.pos += size
 	return n, nil
 }
+
+// kinds is the kind of a value by its first byte.
+var kinds = func() (k [256]Kind) {
+	for c := range 256 {
+		k[c] = kindOf(byte(c))
+	}
+	return k
+}()
 
 func kindOf(first byte) Kind {
 	switch first >> 5 {
@@ -190,176 +204,4 @@ func readHead(b []byte) (major byte, n uint64, size int, err error) {
 		return 0, 0, 0, fmt.Errorf("%w: not the shortest head", ErrCanonical)
 	}
 	return major, n, 1 + width, nil
-}
-
-// count reads the head of a container whose items take at least one byte each.
-func (r *Reader) count(want Kind, per int) (int, error) {
-	if err := r.value(); err != nil {
-		return 0, err
-	}
-	start := r.pos
-	n, err := r.head(want)
-	if err != nil {
-		return 0, err
-	}
-	if n > uint64(len(r.b)-r.pos)/uint64(per) {
-		return 0, at(fmt.Errorf("%w: count beyond the end", ErrSyntax), start)
-	}
-	return int(n), r.open(int(n)*per, per == 2)
-}
-
-// span reads the head of a string and steps over its content, b[from:r.pos].
-func (r *Reader) span(want Kind) (from int, err error) {
-	start := r.pos
-	n, err := r.head(want)
-	if err != nil {
-		return 0, err
-	}
-	if n > uint64(len(r.b)-r.pos) {
-		return 0, at(fmt.Errorf("%w: length beyond the end", ErrSyntax), start)
-	}
-	from = r.pos
-	r.pos += int(n)
-	return from, nil
-}
-
-func (r *Reader) text() ([]byte, error) {
-	from, err := r.span(KindText)
-	if err != nil {
-		return nil, err
-	}
-	s := r.b[from:r.pos:r.pos]
-	if !utf8.Valid(s) {
-		return nil, at(ErrText, from)
-	}
-	return s, nil
-}
-
-// Map enters a map and gives the number of its pairs.
-func (r *Reader) Map() (int, error) { return r.count(KindMap, 2) }
-
-// Array enters an array and gives the number of its values.
-func (r *Reader) Array() (int, error) { return r.count(KindArray, 1) }
-
-// Key reads the key of a pair.
-func (r *Reader) Key() (string, error) {
-	k, err := r.KeyBytes()
-	return string(k), err
-}
-
-// KeyBytes is Key without a copy: an alias of the input.
-func (r *Reader) KeyBytes() ([]byte, error) {
-	r.settle()
-	if !r.atKey() {
-		return nil, fmt.Errorf("%w (at byte %d): no key", ErrKind, r.pos)
-	}
-	start := r.pos
-	key, err := r.text()
-	if err != nil {
-		return nil, err
-	}
-	top := r.level(r.depth - 1)
-	// Heads are compared with the text. A shortest head grows with its length, so
-	// that this is the order wanted: by length, then by bytes.
-	if top.next > 0 {
-		switch c := bytes.Compare(r.b[top.key:top.next], r.b[start:r.pos]); {
-		case c == 0:
-			return nil, at(ErrDuplicateKey, start)
-		case c > 0:
-			return nil, at(fmt.Errorf("%w: keys out of order", ErrCanonical), start)
-		}
-	}
-	top.key, top.next = start, r.pos
-	top.left--
-	return key, nil
-}
-
-// Text reads a text string.
-func (r *Reader) Text() (string, error) {
-	s, err := r.TextBytes()
-	return string(s), err
-}
-
-// TextBytes is Text without a copy: an alias of the input.
-func (r *Reader) TextBytes() ([]byte, error) {
-	if err := r.value(); err != nil {
-		return nil, err
-	}
-	return r.text()
-}
-
-// Bytes reads a byte string: an alias of the input.
-func (r *Reader) Bytes() ([]byte, error) {
-	if err := r.value(); err != nil {
-		return nil, err
-	}
-	from, err := r.span(KindBytes)
-	if err != nil {
-		return nil, err
-	}
-	return r.b[from:r.pos:r.pos], nil
-}
-
-// Int reads an integer. What does not fit an int64 is ErrFloat.
-func (r *Reader) Int() (int64, error) {
-	if err := r.value(); err != nil {
-		return 0, err
-	}
-	start := r.pos
-	n, err := r.head(KindInt)
-	if err != nil {
-		return 0, err
-	}
-	if n >= 1<<63 {
-		return 0, at(ErrFloat, start)
-	}
-	if r.b[start]>>5 == MajorNint {
-		return ^int64(n), nil
-	}
-	return int64(n), nil
-}
-
-// Bool reads true or false.
-func (r *Reader) Bool() (bool, error) {
-	if err := r.value(); err != nil {
-		return false, err
-	}
-	if _, err := r.head(KindBool); err != nil {
-		return false, err
-	}
-	return r.b[r.pos-1] == cborTrue, nil
-}
-
-// CID reads a link. Any well-formed CID is one, also of versions, codecs and
-// hashes that this server does not mint: a record may point anywhere.
-func (r *Reader) CID() (cid.Cid, error) {
-	b, start, err := r.link()
-	if err != nil {
-		return cid.Undef, err
-	}
-	c, err := cid.Cast(b)
-	if err != nil {
-		return cid.Undef, at(ErrCID, start)
-	}
-	return c, nil
-}
-
-// link reads tag 42 up to the binary CID, which it does not look at.
-func (r *Reader) link() (b []byte, start int, err error) {
-	if err := r.value(); err != nil {
-		return nil, 0, err
-	}
-	start = r.pos
-	if _, err := r.head(KindCID); err != nil {
-		return nil, 0, err
-	}
-	from, err := r.span(KindBytes)
-	if err != nil {
-		return nil, 0, err
-	}
-	b = r.b[from:r.pos]
-	if len(b) == 0 || b[0] != 0 {
-		return nil, 0, at(ErrCID, start)
-	}
-	return b[1:], start, nil
 }

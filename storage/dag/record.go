@@ -20,7 +20,7 @@ type Record struct {
 
 // Limits bound one value. A zero or negative field means that of RecordLimits.
 type Limits struct {
-	Depth int // containers inside each other, the outermost one counted; never above 512
+	Depth int // containers inside each other, the outermost counted; in JSON links and bytes are containers; never above 512
 	Bytes int // of DAG-CBOR
 }
 

@@ -10,7 +10,7 @@ import (
 // links as {"$link": …}, bytes as {"$bytes": …} in base64 without padding, keys
 // in their canonical order. On an error dst comes back as it was.
 func AppendJSON(dst, cbor []byte) ([]byte, error) {
-	r := Reader{b: cbor, max: maxDepth}
+	r := newReader(cbor, maxDepth)
 	out, err := r.appendJSON(dst)
 	if err == nil {
 		err = r.end()

@@ -13,7 +13,7 @@ func Check(cbor []byte, l Limits) error {
 	if len(cbor) > l.Bytes {
 		return fmt.Errorf("%w: %d bytes, %d are allowed", ErrTooLarge, len(cbor), l.Bytes)
 	}
-	r := Reader{b: cbor, max: l.Depth}
+	r := newReader(cbor, l.Depth)
 	if err := r.Skip(); err != nil {
 		return err
 	}
@@ -33,7 +33,7 @@ func (r *Reader) Kind() Kind {
 	if r.pos >= len(r.b) {
 		return KindNone
 	}
-	return kindOf(r.b[r.pos])
+	return kinds[r.b[r.pos]]
 }
 
 // IsNull reads a null if one stands there and tells whether it did.
