@@ -110,6 +110,8 @@ func (a *Accounts) Receive(t *mailbox.Turn) {
 		mailbox.Later(a, t, m, write(a, saveSaga))
 	case EndSaga:
 		mailbox.Later(a, t, m, write(a, endSaga))
+	case FindSaga:
+		mailbox.Reply(a, t, m, a.findSaga)
 	case ListSagas:
 		mailbox.Reply(a, t, m, a.listSagas)
 	case OpenSession:
@@ -144,6 +146,18 @@ func (a *Accounts) Stop(mailbox.Reason) {
 			a.o.Logger.Error("accounts: close", slog.Any("error", err))
 		}
 	}
+}
+
+func (a *Accounts) findSaga(ctx context.Context, m FindSaga) (s Saga, err error) {
+	found := false
+	err = a.db.Read(ctx, func(r *accountdb.Reader) error {
+		s, found, err = r.Saga(m.ID)
+		return err
+	})
+	if err == nil && !found {
+		err = ErrNoSaga
+	}
+	return s, err
 }
 
 func (a *Accounts) listSagas(ctx context.Context, m ListSagas) (all []Saga, err error) {

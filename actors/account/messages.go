@@ -46,6 +46,12 @@ type EndSaga struct {
 	ID SagaID
 }
 
+// FindSaga reads a story as it was last stored. It is answered with [ErrNoSaga].
+type FindSaga struct {
+	mailbox.To[*Accounts, Saga]
+	ID SagaID
+}
+
 // ListSagas lists the unfinished stories of a kind, oldest first.
 type ListSagas struct {
 	mailbox.To[*Accounts, []Saga]

@@ -1,0 +1,91 @@
+package saga
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/bluesky-social/indigo/atproto/atcrypto"
+	"github.com/bluesky-social/indigo/atproto/syntax"
+
+	"troupe/actors/account"
+	"troupe/actors/identity/plc"
+	"troupe/storage/keys"
+)
+
+// prepare checks what can be checked without holding anything, in the order in
+// which the reference reports it, and makes everything the story is made of.
+func (w *signup) prepare(m tell) (atcrypto.PrivateKeyExportable, error) {
+	in := m.In
+	switch {
+	case in.Password == "":
+		return nil, ErrPasswordRequired
+	case len(in.Password) > account.MaxNewPassword:
+		return nil, account.ErrInvalidPassword
+	case w.o.InviteRequired && in.Invite == "":
+		return nil, ErrInviteRequired
+	case in.Email == "":
+		return nil, ErrEmailRequired
+	}
+	d := &w.story.details
+	var err error
+	if d.Email, err = account.ParseEmail(in.Email); err != nil {
+		return nil, err
+	}
+	var external bool
+	if d.Handle, external, err = w.o.Handles.Check(in.Handle, false); err != nil {
+		return nil, err
+	}
+	if external {
+		if err := w.resolve(d.Handle, in.DID); err != nil {
+			return nil, err
+		}
+	}
+	if w.o.InviteRequired { // else a code is not looked at, like in the reference
+		d.Invite = in.Invite
+	}
+	if d.Password, err = w.o.Passwords.Hash(w.client, in.Password); err != nil {
+		return nil, err
+	}
+	if in.Recovery != nil {
+		d.Recovery = in.Recovery.DIDKey()
+	}
+	now := w.o.Now().UTC()
+	w.story.row = account.Saga{ID: m.ID, Kind: kindSignup, DID: in.DID, CreatedAt: now, UpdatedAt: now}
+	return w.prepareKey(in)
+}
+
+// prepareKey makes the signing key and, unless a DID was brought along, the
+// operation that creates one.
+func (w *signup) prepareKey(in SignUp) (atcrypto.PrivateKeyExportable, error) {
+	key, err := atcrypto.GeneratePrivateKeyK256()
+	if err != nil {
+		return nil, fmt.Errorf("saga: signing key: %w", err)
+	}
+	if in.DID == "" {
+		public, err := key.PublicKey()
+		if err != nil {
+			return nil, fmt.Errorf("saga: signing key: %w", err)
+		}
+		w.story.row.DID, w.story.Op, err = plc.Genesis(w.o.Rotation, plc.GenesisInput{
+			Handle: w.story.Handle, Endpoint: w.o.Endpoint, SigningKey: public, Recovery: in.Recovery, ServerRecovery: w.o.Recovery,
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	// Before the DID is reserved: a reserved story may take its folder for its
+	// own, and remove it. A folder that is there belongs to an account that this
+	// database has forgotten, or to one that is being deleted.
+	_, err = os.Lstat(w.dir())
+	switch {
+	case err == nil:
+		return nil, account.ErrDIDTaken
+	case !errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("saga: look for the account's folder: %w", err)
+	}
+	return key, nil
+}
+
+func (w *signup) dir() string { return keys.ActorDir(w.o.Actors, syntax.DID(w.story.row.DID)) }

@@ -1,0 +1,196 @@
+package saga
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"troupe/actors/account"
+	"troupe/actors/identity/plc"
+	"troupe/actors/repo"
+	"troupe/sequencing"
+)
+
+// keepDeactivated is how long an account that was never activated is kept.
+const keepDeactivated = 3 * 24 * time.Hour
+
+// tries is how often a step inside this server is taken before the story is
+// left to settle.
+const tries = 3
+
+// register sends the PLC operation until the directory answers, and goes on.
+// Only this sends, and only while the person who wants the account waits.
+func (w *signup) register() told {
+	end := w.o.Now().Add(w.o.Patience)
+	wait := w.o.Patience / 40
+	for {
+		if !w.waits() || !w.o.Now().Before(end) {
+			return w.unconfirmed()
+		}
+		w.story.SentAt = w.o.Now().UTC()
+		if err := ask(w, account.SaveSaga{Saga: w.story.at(stepSending)}); err != nil {
+			if w.story.row.Step == stepReserved && !unknown(err) {
+				return w.undo(err)
+			}
+			return told{refused: ErrUnconfirmed}
+		}
+		w.story.row.Step = stepSending
+		w.o.probe("sending")
+		ctx, cancel := context.WithTimeout(w.life, w.o.Patience/2)
+		err := w.o.Directory.Submit(ctx, w.story.row.DID, w.story.Op)
+		cancel()
+		w.o.probe("sent")
+		switch {
+		case err == nil:
+			return w.complete()
+		case errors.Is(err, plc.ErrRejected), errors.Is(err, plc.ErrOperation):
+			if w.doubt { // an earlier copy may still be on its way
+				return w.unconfirmed()
+			}
+			return w.undo(fmt.Errorf("%w: %w", ErrRefused, err))
+		}
+		w.doubt = true
+		w.o.Logger.Warn("PLC directory does not answer", w.attrs(slog.Any("error", err))...)
+		w.pause(wait)
+		wait *= 2
+	}
+}
+
+// unconfirmed leaves the story to settle. A story that was never sent ends here.
+func (w *signup) unconfirmed() told {
+	if w.story.row.Step == stepReserved {
+		return w.undo(ErrUnconfirmed)
+	}
+	return told{refused: ErrUnconfirmed}
+}
+
+// lookUp asks the directory what became of an operation.
+func (w *signup) lookUp() told {
+	ctx, cancel := context.WithTimeout(w.life, w.o.Patience)
+	defer cancel()
+	_, err := w.o.Directory.Last(ctx, w.story.row.DID)
+	w.o.probe("looked up")
+	switch {
+	case err == nil: // a DID is the hash of its first operation: it is ours
+		return w.complete()
+	case errors.Is(err, plc.ErrNotFound):
+		// Absence counts only when no copy can still be under way.
+		if w.o.Now().Before(w.story.SentAt.Add(w.o.Settle)) {
+			return told{}
+		}
+		return w.undo(nil)
+	case errors.Is(err, plc.ErrGone): // by whoever holds the recovery key
+		return w.undo(nil)
+	}
+	w.o.Logger.Warn("sign-up waits for the PLC directory", w.attrs(slog.Any("error", err))...)
+	return told{}
+}
+
+// complete makes the account of a DID that exists. From here on the story can
+// only go on.
+func (w *signup) complete() told {
+	if err := w.insistently("insert", w.insert); err != nil {
+		switch {
+		case w.story.row.Step != stepReserved:
+			return told{refused: ErrUnfinished}
+		case unknown(err): // settle finds out
+			return told{refused: err}
+		}
+		return w.undo(err) // a DID that was brought along: nothing happened yet
+	}
+	w.o.probe("inserted")
+	if err := w.insistently("create", w.create); err != nil {
+		return told{refused: ErrUnfinished}
+	}
+	w.o.probe("created")
+	if err := w.insistently("end", func() error { return ask(w, account.EndSaga{ID: w.story.row.ID}) }); err != nil {
+		w.o.Logger.Warn("sign-up is complete and not forgotten", w.attrs(slog.Any("error", err))...)
+		return w.answer(false)
+	}
+	w.story.row.Step = ""
+	w.o.probe("ended")
+	return w.answer(true)
+}
+
+// insert makes the account rows, with a session if somebody waits for one.
+func (w *signup) insert() (err error) {
+	if w.waits() && w.grant.ID == "" {
+		w.grant = w.o.Tokens.NewGrant("")
+	}
+	a := account.NewAccount{
+		DID: w.story.row.DID, Handle: w.story.Handle, Email: w.story.Email, Password: w.story.Password, Status: sequencing.StatusActive,
+	}
+	if w.story.brought() {
+		a.Status, a.DeleteAfter = sequencing.StatusDeactivated, w.o.Now().Add(keepDeactivated).UTC()
+	}
+	w.o.probe("insert")
+	w.acct, err = query(w, account.InsertAccount{Saga: w.story.at(stepInserted), Account: a, Session: w.grant})
+	if err == nil {
+		w.story.row.Step = stepInserted
+	}
+	return err
+}
+
+// create asks for the creation chain and has the accounts actor follow it, so
+// that the client finds what it was told.
+func (w *signup) create() error {
+	ctx, cancel := context.WithTimeout(context.Background(), askLimit)
+	defer cancel()
+	status := sequencing.StatusActive
+	if w.story.brought() {
+		status = sequencing.StatusDeactivated
+	}
+	_, err := w.o.CreateRepo(ctx, w.story.row.DID, repo.Create{Handle: w.acct.Handle, Status: status})
+	if err != nil {
+		return err
+	}
+	if _, err := query(w, account.CatchUp{}); err != nil {
+		w.o.Logger.Warn("accounts did not follow a creation", w.attrs(slog.Any("error", err))...)
+	}
+	return nil
+}
+
+// answer gives the session to whoever waited since before the account was.
+func (w *signup) answer(ended bool) told {
+	if w.grant.ID == "" {
+		return told{refused: ErrUnfinished, ended: ended}
+	}
+	s, err := w.o.Tokens.Session(w.acct, account.ScopeAccess, w.grant)
+	return told{session: s, refused: err, ended: ended}
+}
+
+// insistently takes a step that is inside this server and idempotent.
+func (w *signup) insistently(name string, step func() error) (err error) {
+	for i := range tries {
+		if err = step(); err == nil || w.life.Err() != nil || refusal(err) {
+			break
+		}
+		w.pause(w.o.Retry << i / 10)
+	}
+	if err != nil {
+		w.o.Logger.Error("sign-up is stuck", w.attrs(slog.String("at", name), slog.Any("error", err))...)
+	}
+	return err
+}
+
+// refusal reports whether asking again would be answered the same.
+func refusal(err error) bool {
+	return errors.Is(err, account.ErrDIDTaken) || errors.Is(err, account.ErrNoSaga)
+}
+
+// undo removes what a story left that came to nothing: nobody outside knows the
+// DID. The folder first, because the row is what remembers it.
+func (w *signup) undo(reason error) told {
+	w.o.probe("undo")
+	err := w.removeKey()
+	w.o.probe("undone")
+	if err == nil {
+		err = ask(w, account.EndSaga{ID: w.story.row.ID})
+	}
+	if err != nil {
+		w.o.Logger.Error("sign-up cannot be undone yet", w.attrs(slog.Any("error", err))...)
+	}
+	return told{refused: reason, ended: err == nil}
+}
