@@ -6,19 +6,28 @@ import (
 	"net/netip"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
+
+	"troupe/actors/lexicon"
 )
 
-// Call is one request on its way through the server. Owned by the request's goroutine.
+// Call is one request on its way through the server. It belongs to the request's goroutine; the fields are read-only
+// for verifiers and handlers.
 type Call struct {
 	Request   *http.Request
 	NSID      syntax.NSID
-	ClientIP  netip.Addr // of the client, behind trusted proxies (see ClientIP)
-	RequestID string
-	header    http.Header
+	Route     *Route         // nil on the way to Options.Fallback
+	Params    lexicon.Params // checked query parameters; nil on the way to Options.Fallback
+	ClientIP  netip.Addr     // of the client, behind trusted proxies (see ClientIP)
+	RequestID string         // also sent as X-Request-Id and logged
+
+	server  *Server
+	writer  *recorder
+	outside bool  // has left the door already
+	charged int64        // bytes of body that count against the server's memory for bodies
 }
 
 // Header is the header of the response to come; verifiers and handlers add to it (DPoP-Nonce, Atproto-Repo-Rev …).
-func (c *Call) Header() http.Header { return c.header }
+func (c *Call) Header() http.Header { return c.writer.Header() }
 
 type callKey struct{}
 
@@ -28,5 +37,6 @@ func CallOf(ctx context.Context) *Call {
 	return c
 }
 
-// Verifier turns the request into the credential that a handler asks for, or refuses it.
+// Verifier turns the request into the credential that a handler asks for, or refuses it. The request's body is not to
+// be touched.
 type Verifier[C any] func(*Call) (C, error)

@@ -2,40 +2,193 @@ package xrpc
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
 	"log/slog"
 	"net/http"
+	"runtime"
+	"runtime/debug"
 	"time"
 
-	"troupe/actors/lexicon"
-
+	"github.com/bluesky-social/indigo/atproto/syntax"
 	"github.com/labstack/echo/v4"
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/semaphore"
+
+	"troupe/actors/lexicon"
 )
 
 // Options of a Server. The zero value works.
 type Options struct {
-	Fallback http.Handler                                      // methods that have no route (the proxy); nil = 501 MethodNotImplemented
-	Limit    func(c *Call, r *Route, who any, input any) error // rate limiter, asked after auth and body, before the handler
-	Log      *slog.Logger                                      // nil = slog.Default()
-	Metrics  prometheus.Registerer                             // nil = none
-	Working  int                                               // requests worked on at a time; 0 = 1024
-	Streams  int                                               // uploads and downloads at a time; 0 = 256
-	Timeout  time.Duration                                     // of a handler that is not a stream; 0 = 60 s
+	// Fallback answers methods that have no route (the proxy). Its requests' context holds a Call; it reports errors
+	// with Fail. Without one they are answered with 501 MethodNotImplemented.
+	Fallback http.Handler
+	// Limit is the rate limiter: asked after credential and body, before the handler. in is a *P or an *I. For
+	// Fallback the route, who and in are nil; for a Subscription who is.
+	Limit func(c *Call, r *Route, who, in any) error
+
+	Log         *slog.Logger          // nil = slog.Default()
+	Metrics     prometheus.Registerer // nil = counted but not shown
+	Working     int                   // requests being worked on at a time; 0 = 1024
+	Streams     int                   // uploads, downloads and proxied requests at a time; 0 = 2048
+	Memory      int64                 // bytes of request bodies held at a time; 0 = 128 MiB
+	Timeout     time.Duration         // of a handler without a stream; 0 = 60 s
+	CheckOutput bool                  // hold answers to their lexicon (500 if they fail): for development and tests
 }
 
-// Server answers everything under /xrpc/.
-type Server struct{}
+// Server answers everything under /xrpc/. Safe for concurrent use.
+type Server struct {
+	// fixed by NewServer
+	routes    map[syntax.NSID]*bound
+	catalog   *lexicon.Catalog
+	translate func(error) *Error
+	fallback  http.Handler
+	limit     func(c *Call, r *Route, who, in any) error
+	log       *slog.Logger
+	metrics   *metrics
+	other     observer
+	timeout   time.Duration
+	strict    bool
 
-// NewServer checks every route against the catalog and panics when they disagree: that is a mistake in the program.
-// translate maps the errors of handlers and verifiers to what a client is told; nil from it means 500.
+	// counters with locks of their own
+	door     *door
+	working  quota
+	streams  quota
+	memory   quota
+	decoders *semaphore.Weighted // of bodies in memory: short work, so these wait
+}
+
+// NewServer checks every route against the catalog and panics when they disagree or one is there twice: those are
+// mistakes in the program. translate maps the errors of handlers and verifiers to what a client is told; nil from it
+// means 500.
 func NewServer(routes []Route, catalog *lexicon.Catalog, translate func(error) *Error, o Options) *Server {
-	return &Server{}
+	s := &Server{
+		routes: make(map[syntax.NSID]*bound, len(routes)), catalog: catalog, translate: translate,
+		fallback: o.Fallback, limit: o.Limit, log: o.Log, metrics: newMetrics(o.Metrics),
+		timeout: or(o.Timeout, 60*time.Second), strict: o.CheckOutput,
+		door:     newDoor(),
+		working:  quota{max: int64(or(o.Working, 1024))},
+		streams:  quota{max: int64(or(o.Streams, 2048))},
+		memory:   quota{max: or(o.Memory, 128<<20)},
+		decoders: semaphore.NewWeighted(int64(2 * runtime.GOMAXPROCS(0))),
+	}
+	if s.log == nil {
+		s.log = slog.Default()
+	}
+	s.other = s.metrics.observer("other")
+	for _, r := range routes {
+		b, err := bind(r, catalog)
+		if err != nil {
+			panic(err)
+		}
+		if s.routes[r.NSID] != nil {
+			panic(fmt.Sprintf("xrpc: %s has two routes", r.NSID))
+		}
+		b.observer = s.metrics.observer(string(r.NSID))
+		s.routes[r.NSID] = b
+	}
+	return s
 }
 
-// Mount routes /xrpc/* of e to s.
-func (s *Server) Mount(e *echo.Echo) {}
+func or[T comparable](v, preset T) T {
+	var zero T
+	if v == zero {
+		return preset
+	}
+	return v
+}
 
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {}
+// Mount routes /xrpc and everything below it to s, whatever the verb; routes that e has for paths of its own there
+// (/xrpc/_health) come first.
+func (s *Server) Mount(e *echo.Echo) {
+	h := func(c echo.Context) error {
+		s.ServeHTTP(c.Response(), c.Request())
+		return nil
+	}
+	for _, path := range []string{"/xrpc", "/xrpc/*"} {
+		e.Any(path, h)
+		e.RouteNotFound(path, h) // verbs that echo does not know
+	}
+}
 
-// Drain refuses new requests (503, Retry-After, Connection: close) and waits until those under way are answered.
-func (s *Server) Drain(ctx context.Context) error { return nil }
+// Drain refuses new requests from now on and waits until those under way are answered, or ctx ends. Subscriptions are
+// not waited for: they are told by Draining.
+func (s *Server) Drain(ctx context.Context) error { return s.door.drain(ctx) }
+
+// Draining is closed when Drain is called.
+func (s *Server) Draining() <-chan struct{} { return s.door.closed }
+
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	began := time.Now()
+	c := &Call{ClientIP: ClientIP(r), RequestID: newRequestID(), server: s, writer: newRecorder(w)}
+	c.Request = r.WithContext(context.WithValue(r.Context(), callKey{}, c))
+	s.metrics.inFlight.Inc()
+	defer func() {
+		s.metrics.inFlight.Dec()
+		s.observe(c, began)
+	}()
+	h := c.writer.Header()
+	h.Set("X-Request-Id", c.RequestID)
+	if cors(h, r) {
+		c.writer.WriteHeader(http.StatusNoContent)
+		return
+	}
+	h.Set("X-Content-Type-Options", "nosniff")
+	authenticated(h, r)
+	if !s.door.enter() {
+		s.metrics.refused.WithLabelValues("draining").Inc()
+		h.Set("Connection", "close") // so that the next request finds another process
+		c.fail(busy("The server is shutting down", "5"))
+		return
+	}
+	defer func() {
+		if !c.outside {
+			s.door.leave()
+		}
+	}()
+	defer func() { s.memory.give(c.charged) }()
+	defer s.recover(c)
+	if r.ContentLength != 0 { // a body nobody reads is discarded when the answer is sent: that may not take forever
+		_ = c.writer.control.SetReadDeadline(began.Add(bodyGrace))
+	}
+	if err := s.call(c); err != nil {
+		c.fail(err)
+	}
+	c.finish()
+}
+
+// recover answers for a handler that panicked, once; the rest of the process goes on.
+func (s *Server) recover(c *Call) {
+	v := recover()
+	if v == nil {
+		return
+	}
+	if v == http.ErrAbortHandler {
+		panic(v)
+	}
+	s.log.LogAttrs(c.Request.Context(), slog.LevelError, "panic", slog.String("request", c.RequestID),
+		slog.String("nsid", string(c.NSID)), slog.Any("panic", v), slog.String("stack", string(debug.Stack())))
+	if c.writer.began {
+		panic(http.ErrAbortHandler)
+	}
+	_ = c.writeJSON(http.StatusInternalServerError, map[string]string{"error": nameOf(500), "message": "Internal Server Error"})
+	c.finish()
+}
+
+// finish sends what is left of the response and takes our deadlines off the connection.
+func (c *Call) finish() {
+	if c.outside {
+		return // the connection is not ours any more
+	}
+	c.writer.finish()
+	if c.Request.ContentLength != 0 {
+		_ = c.writer.control.SetReadDeadline(time.Time{})
+	}
+}
+
+func newRequestID() string {
+	var b [10]byte
+	_, _ = rand.Read(b[:]) // does not fail since Go 1.24
+	return hex.EncodeToString(b[:])
+}

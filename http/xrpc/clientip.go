@@ -1,0 +1,40 @@
+package xrpc
+
+import (
+	"net/http"
+	"net/netip"
+	"strings"
+)
+
+// ClientIP returns the address a request came from. X-Forwarded-For counts only as far as the hops that wrote it are
+// loopback, link-local or private addresses (our own proxies): it is read from the right, and the first other address
+// is the client's. The zero Addr means that the peer has none (a unix socket without a proxy header).
+func ClientIP(r *http.Request) netip.Addr {
+	client, ok := peer(r.RemoteAddr)
+	if ok && !trusted(client) {
+		return client
+	}
+	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	for i := len(hops) - 1; i >= 0; i-- {
+		hop, ok := peer(strings.TrimSpace(hops[i]))
+		if !ok {
+			break // not an address: nothing left of it can be believed
+		}
+		client = hop
+		if !trusted(hop) {
+			break
+		}
+	}
+	return client
+}
+
+// peer parses an address with or without a port, a zone or brackets.
+func peer(s string) (netip.Addr, bool) {
+	if a, err := netip.ParseAddrPort(s); err == nil {
+		return a.Addr().Unmap().WithZone(""), true
+	}
+	a, err := netip.ParseAddr(strings.Trim(s, "[]"))
+	return a.Unmap().WithZone(""), err == nil
+}
+
+func trusted(a netip.Addr) bool { return a.IsLoopback() || a.IsLinkLocalUnicast() || a.IsPrivate() }

@@ -1,0 +1,111 @@
+package xrpc
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+)
+
+// parseInput reads, checks and decodes the body of a procedure into a new I, or prepares the stream. Nothing is held
+// while a slow client sends: the caller has given its place back.
+func (b *bound) parseInput(c *Call) (any, error) {
+	if b.input == nil || b.input == noneType {
+		if err := c.refuseBody(); err != nil || b.newInput == nil {
+			return nil, err
+		}
+		return b.newInput(), nil
+	}
+	r := c.Request
+	if !bodyPresent(r) {
+		return nil, invalid("This method takes a body, and none was sent", nil)
+	}
+	if err := b.checkType(r); err != nil {
+		return nil, err
+	}
+	if err := b.checkLength(r); err != nil {
+		return nil, err
+	}
+	coding, err := codingOf(r)
+	if err != nil {
+		return nil, err
+	}
+	if b.input == bodyType {
+		return b.openBody(c, coding)
+	}
+	body, err := b.readBody(c, coding)
+	if err != nil {
+		return nil, err
+	}
+	if err := b.method.CheckJSON(body); err != nil {
+		return nil, err
+	}
+	return b.decode(body)
+}
+
+// readBody reads a JSON body. It is read as sent before it is decompressed, so that the memory of a decompressor (16 MB
+// for brotli, at the sender's choice) is never held for a sender who takes his time.
+func (b *bound) readBody(c *Call, coding string) ([]byte, error) {
+	paced := newPacedReader(c, b.Limit)
+	body, err := c.readAll(paced, c.Request.ContentLength)
+	if err != nil || coding == "" {
+		return body, err
+	}
+	if err := c.server.decoders.Acquire(c.Request.Context(), 1); err != nil {
+		return nil, err
+	}
+	defer c.server.decoders.Release(1)
+	plain, err := decompress(bytes.NewReader(body), coding, b.Limit)
+	if err != nil {
+		return nil, err
+	}
+	return c.readAll(plain, -1)
+}
+
+// openBody makes the stream that a handler reads itself.
+func (b *bound) openBody(c *Call, coding string) (any, error) {
+	paced := newPacedReader(c, b.Limit)
+	in := &Body{Reader: paced, ContentType: c.Request.Header.Get("Content-Type"), Length: c.Request.ContentLength}
+	if coding == "" {
+		return in, nil
+	}
+	in.Length = -1
+	if coding == "br" {
+		if !c.server.memory.take(brotliWindow) {
+			return nil, busy("The server has no room for another compressed body", "2")
+		}
+		c.charged += brotliWindow
+	}
+	plain, err := decompress(paced, coding, b.Limit)
+	in.Reader = plain
+	return in, err
+}
+
+// brotliWindow is the memory that a sender can make a brotli decoder take.
+const brotliWindow = 16 << 20
+
+// decode fills a new I from a checked body.
+func (b *bound) decode(body []byte) (any, error) {
+	in := b.newInput()
+	if len(bytes.TrimSpace(body)) == 0 {
+		body = []byte("{}") // what an empty body with a JSON type means
+	}
+	if b.input == rawType {
+		*in.(*json.RawMessage) = body
+		return in, nil
+	}
+	if defaults := b.method.Defaults(); defaults != nil {
+		if err := json.Unmarshal(defaults, in); err != nil {
+			return nil, err
+		}
+	}
+	if err := json.Unmarshal(body, in); err != nil {
+		var mismatch *json.UnmarshalTypeError
+		if errors.As(err, &mismatch) {
+			return nil, invalid("Input/"+strings.ReplaceAll(mismatch.Field, ".", "/")+" has the wrong type", err)
+		}
+		return nil, &Error{Status: http.StatusBadRequest, Message: "Input is not valid: " + err.Error(), Cause: err}
+	}
+	return in, nil
+}

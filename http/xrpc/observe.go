@@ -1,0 +1,102 @@
+package xrpc
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// metrics of the server. Methods without a route share one label value, so that callers cannot make up series.
+type metrics struct {
+	requests *prometheus.CounterVec
+	seconds  *prometheus.HistogramVec
+	inFlight prometheus.Gauge
+	refused  *prometheus.CounterVec
+}
+
+func newMetrics(r prometheus.Registerer) *metrics {
+	m := &metrics{
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "troupe_http_requests_total",
+			Help: "Requests answered, by method and status."}, []string{"nsid", "status"}),
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "troupe_http_request_seconds",
+			Help:    "Time from the header of a request to the end of its answer, by method.",
+			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10, 60}}, []string{"nsid"}),
+		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{Name: "troupe_http_in_flight",
+			Help: "Requests under way, subscriptions included."}),
+		refused: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "troupe_http_refused_total",
+			Help: "Requests refused at the door, by reason."}, []string{"reason"}),
+	}
+	if r != nil {
+		m.requests = register(r, m.requests)
+		m.seconds = register(r, m.seconds)
+		m.inFlight = register(r, m.inFlight)
+		m.refused = register(r, m.refused)
+	}
+	return m
+}
+
+// register lets several servers (in tests, one after the other) share a registry.
+func register[C prometheus.Collector](r prometheus.Registerer, c C) C {
+	var already prometheus.AlreadyRegisteredError
+	switch err := r.Register(c); {
+	case errors.As(err, &already):
+		return already.ExistingCollector.(C)
+	case err != nil:
+		panic(err)
+	}
+	return c
+}
+
+// observer holds a method's series, so that a request does not look them up.
+type observer struct {
+	nsid    string
+	seconds prometheus.Observer
+}
+
+func (m *metrics) observer(nsid string) observer {
+	return observer{nsid, m.seconds.WithLabelValues(nsid)}
+}
+
+// observe counts and logs a request that has been answered.
+func (s *Server) observe(c *Call, began time.Time) {
+	took := time.Since(began)
+	o := s.other
+	if b := s.routes[c.NSID]; b != nil && c.NSID != "" {
+		o = b.observer
+	}
+	status := c.writer.status
+	if status == 0 {
+		status = http.StatusOK // what the server makes of a handler that wrote nothing
+	}
+	o.seconds.Observe(took.Seconds())
+	s.metrics.requests.WithLabelValues(o.nsid, strconv.Itoa(status)).Inc()
+	if !s.log.Enabled(context.Background(), slog.LevelInfo) {
+		return
+	}
+	s.log.LogAttrs(c.Request.Context(), slog.LevelInfo, "request",
+		slog.String("request", c.RequestID),
+		slog.String("verb", c.Request.Method),
+		slog.String("nsid", string(c.NSID)),
+		slog.Int("status", status),
+		slog.Int64("bytes", c.writer.bytes),
+		slog.Duration("took", took),
+		slog.Any("client", c.ClientIP),
+		slog.String("agent", short(c.Request.UserAgent())),
+	)
+}
+
+// short keeps what others write out of our log's size.
+func short(s string) string { return s[:min(len(s), 200)] }
+
+// authenticated marks an answer that was made for one caller, so that shared caches neither keep nor mix it up.
+func authenticated(h http.Header, r *http.Request) {
+	if r.Header.Get("Authorization") != "" {
+		h.Set("Cache-Control", "private")
+		h.Add("Vary", "Authorization")
+	}
+}

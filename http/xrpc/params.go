@@ -1,0 +1,197 @@
+package xrpc
+
+import (
+	"encoding"
+	"fmt"
+	"net/url"
+	"reflect"
+	"strings"
+
+	"github.com/bluesky-social/indigo/atproto/syntax"
+
+	"troupe/actors/lexicon"
+)
+
+// field says where a checked parameter goes.
+type field struct {
+	name  string
+	index int
+	set   func(into reflect.Value, v any) error
+}
+
+// fieldsOf plans how parameters get into a struct. Every tagged field must be declared by the lexicon, with a type that
+// fits; parameters without a field are checked and dropped.
+func fieldsOf(t reflect.Type, m *lexicon.Method) ([]field, error) {
+	if t.Kind() != reflect.Struct {
+		return nil, fmt.Errorf("parameters must be a struct, not %v", t)
+	}
+	var fields []field
+	for i := range t.NumField() {
+		f := t.Field(i)
+		name := f.Tag.Get("query")
+		if name == "" || !f.IsExported() {
+			return nil, fmt.Errorf("field %s has no query tag", f.Name)
+		}
+		p, ok := param(m, name)
+		if !ok {
+			return nil, fmt.Errorf("the lexicon has no parameter %q", name)
+		}
+		set, err := setter(f.Type, p)
+		if err != nil {
+			return nil, fmt.Errorf("parameter %q: %w", name, err)
+		}
+		fields = append(fields, field{name, i, set})
+	}
+	return fields, nil
+}
+
+func param(m *lexicon.Method, name string) (lexicon.Param, bool) {
+	for _, p := range m.Params {
+		if p.Name == name {
+			return p, true
+		}
+	}
+	return lexicon.Param{}, false
+}
+
+// setter returns the function that puts a checked value (see lexicon.Params) into a field of type t.
+func setter(t reflect.Type, p lexicon.Param) (func(reflect.Value, any) error, error) {
+	if p.Array {
+		if t.Kind() != reflect.Slice {
+			return nil, fmt.Errorf("an array needs a slice, not %v", t)
+		}
+		one, err := scalarSetter(t.Elem(), p)
+		if err != nil {
+			return nil, err
+		}
+		return func(into reflect.Value, v any) error {
+			from := reflect.ValueOf(v)
+			into.Set(reflect.MakeSlice(t, from.Len(), from.Len()))
+			for i := range from.Len() {
+				if err := one(into.Index(i), from.Index(i).Interface()); err != nil {
+					return err
+				}
+			}
+			return nil
+		}, nil
+	}
+	if t.Kind() != reflect.Pointer {
+		return scalarSetter(t, p)
+	}
+	one, err := scalarSetter(t.Elem(), p)
+	return func(into reflect.Value, v any) error {
+		into.Set(reflect.New(t.Elem()))
+		return one(into.Elem(), v)
+	}, err
+}
+
+func scalarSetter(t reflect.Type, p lexicon.Param) (func(reflect.Value, any) error, error) {
+	kind := t.Kind()
+	switch {
+	case p.Type == lexicon.String && kind == reflect.String && (t.PkgPath() == "" || checkedBy[t] == p.Format && p.Format != ""):
+		return func(into reflect.Value, v any) error { into.SetString(v.(string)); return nil }, nil
+	case p.Type == lexicon.String && reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]()):
+		return func(into reflect.Value, v any) error {
+			err := into.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(v.(string)))
+			if err != nil {
+				return invalid("Error: "+p.Name+" is not valid", err)
+			}
+			return nil
+		}, nil
+	case p.Type == lexicon.String && kind == reflect.String:
+		return func(into reflect.Value, v any) error { into.SetString(v.(string)); return nil }, nil
+	case p.Type == lexicon.Integer && kind >= reflect.Int && kind <= reflect.Int64:
+		return func(into reflect.Value, v any) error {
+			if into.OverflowInt(v.(int64)) {
+				return invalid("Error: "+p.Name+" is out of range", nil)
+			}
+			into.SetInt(v.(int64))
+			return nil
+		}, nil
+	case p.Type == lexicon.Boolean && kind == reflect.Bool:
+		return func(into reflect.Value, v any) error { into.SetBool(v.(bool)); return nil }, nil
+	}
+	return nil, fmt.Errorf("a field of type %v cannot hold it", t)
+}
+
+// checkedBy lists the types whose syntax a lexicon's string format has already checked, so that it need not be parsed
+// a second time.
+var checkedBy = map[reflect.Type]string{
+	reflect.TypeFor[syntax.AtIdentifier](): "at-identifier",
+	reflect.TypeFor[syntax.ATURI]():        "at-uri",
+	reflect.TypeFor[syntax.CID]():          "cid",
+	reflect.TypeFor[syntax.Datetime]():     "datetime",
+	reflect.TypeFor[syntax.DID]():          "did",
+	reflect.TypeFor[syntax.Handle]():       "handle",
+	reflect.TypeFor[syntax.Language]():     "language",
+	reflect.TypeFor[syntax.NSID]():         "nsid",
+	reflect.TypeFor[syntax.RecordKey]():    "record-key",
+	reflect.TypeFor[syntax.TID]():          "tid",
+	reflect.TypeFor[syntax.URI]():          "uri",
+}
+
+// parseParams checks the query string and fills a new P.
+func (b *bound) parseParams(c *Call) (any, error) {
+	q, err := parseQuery(c.Request.URL.RawQuery)
+	if err != nil {
+		return nil, err
+	}
+	if b.loose {
+		tighten(q)
+	}
+	if c.Params, err = b.method.ParseParams(q); err != nil || b.params == nil {
+		return nil, err
+	}
+	p := reflect.New(b.params)
+	for i := range b.fields {
+		f := &b.fields[i]
+		if v, ok := c.Params[f.name]; ok {
+			if err := f.set(p.Elem().Field(f.index), v); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return p.Interface(), nil
+}
+
+// maxParams bounds the work that one query string can cause.
+const maxParams = 1000
+
+// parseQuery is url.ParseQuery without its dislike of semicolons, which are ordinary characters to every other client
+// and server, but with its refusal of broken escapes.
+func parseQuery(raw string) (url.Values, error) {
+	if raw == "" {
+		return nil, nil
+	}
+	if strings.Count(raw, "&") >= maxParams {
+		return nil, invalid("Too many query parameters", nil)
+	}
+	q := url.Values{}
+	for pair := range strings.SplitSeq(raw, "&") {
+		if pair == "" {
+			continue
+		}
+		key, value, _ := strings.Cut(pair, "=")
+		key, err := url.QueryUnescape(key)
+		if err == nil {
+			value, err = url.QueryUnescape(value)
+		}
+		if err != nil {
+			return nil, invalid("The query string is not properly encoded", err)
+		}
+		q[key] = append(q[key], value)
+	}
+	return q, nil
+}
+
+// tighten turns key[] and key[0] into key.
+func tighten(q url.Values) {
+	for key, values := range q {
+		name, index, ok := strings.Cut(key, "[")
+		if !ok || !strings.HasSuffix(index, "]") || strings.Trim(index[:len(index)-1], "0123456789") != "" {
+			continue
+		}
+		delete(q, key)
+		q[name] = append(q[name], values...)
+	}
+}

@@ -1,0 +1,88 @@
+package xrpc
+
+import (
+	"errors"
+	"net/http"
+	"time"
+)
+
+// stall is how long one write may wait for a reader that takes nothing.
+const stall = 30 * time.Second
+
+// chunk is the largest piece given to the connection under one deadline: a reader has to take at least chunk/stall
+// (about 1 KB/s).
+const chunk = 32 << 10
+
+// recorder is the ResponseWriter of a call: it remembers status and size, and gives every write a deadline so that a
+// reader who stops reading does not keep the goroutine.
+type recorder struct {
+	http.ResponseWriter
+	control *http.ResponseController
+	status  int   // 0 = nothing was sent
+	bytes   int64 // of the body
+	began   bool
+	broken  bool // a write failed: nobody is reading
+}
+
+func newRecorder(w http.ResponseWriter) *recorder {
+	return &recorder{ResponseWriter: w, control: http.NewResponseController(w)}
+}
+
+// Unwrap lets http.ResponseController, and with it WebSocket upgrades, reach the connection.
+func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+func (w *recorder) WriteHeader(status int) {
+	if status >= 200 || status == http.StatusSwitchingProtocols {
+		w.status, w.began = status, true
+	}
+	w.deadline(stall)
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *recorder) Write(p []byte) (n int, err error) {
+	if !w.began {
+		w.WriteHeader(http.StatusOK)
+	}
+	for {
+		piece := p[n:min(n+chunk, len(p))]
+		w.deadline(stall)
+		m, err := w.ResponseWriter.Write(piece)
+		n += m
+		w.bytes += int64(m)
+		if err != nil {
+			w.broken = true
+			return n, err
+		}
+		if n == len(p) {
+			return n, nil
+		}
+	}
+}
+
+// FlushError sends what is buffered.
+func (w *recorder) FlushError() error {
+	if !w.began {
+		w.WriteHeader(http.StatusOK)
+	}
+	w.deadline(stall)
+	err := w.control.Flush()
+	w.broken = w.broken || err != nil && !errors.Is(err, http.ErrNotSupported)
+	return err
+}
+
+// finish pushes the response out under the deadline, which it then takes off the connection: other handlers may be
+// called on it that set none.
+func (w *recorder) finish() {
+	if w.began {
+		_ = w.FlushError() // a failed write shows as the client's missing response; the server closes the connection
+	}
+	w.deadline(0)
+}
+
+func (w *recorder) deadline(d time.Duration) {
+	var t time.Time
+	if d > 0 {
+		t = time.Now().Add(d)
+	}
+	_ = w.control.SetWriteDeadline(t) // not supported by test recorders
+}
