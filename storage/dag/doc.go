@@ -59,7 +59,7 @@
 // FromJSON builds no tree. Members are appended to the output as they come, and
 // an object is put in order when it closes; a record costs one allocation for its
 // bytes, two for its CID and one for each link. Rejected: encoding/json
-// into any and a generic CBOR encoder (twenty times slower, and blind to double
+// into any and a generic CBOR encoder (ten times slower, and blind to double
 // keys and depth); generated code per lexicon (a server stores records of
 // lexicons that it does not know).
 //
