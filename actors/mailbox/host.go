@@ -100,7 +100,9 @@ func (h *host) Receive(c actor.Context) {
 			h.begin()
 		}
 	case *actor.Started:
-		h.pid = c.Self()
+		if h.pid == nil { // once: Self.Run of an earlier instance may be reading it
+			h.pid = c.Self()
+		}
 		if h.leaving { // crashed while it waited for its last answers
 			h.in = &instance{host: h, refusal: ErrStopped}
 			c.Stop(c.Self())

@@ -67,7 +67,8 @@ type singleton struct {
 	end    chan struct{} // closed when the actor has stopped
 
 	// owned by the host's turn
-	fails int // Starts failed in a row
+	spawned bool
+	fails   int // Starts failed in a row
 
 	// owned by the keeper, called in the host's turn
 	crashes crashes
@@ -86,13 +87,13 @@ func (s *singleton) deliver(_ string, m mail) {
 }
 
 func (s *singleton) started(h *host, err error) {
-	select {
-	case s.first <- err: // the first one decides Spawn
+	if !s.spawned { // this one decides Spawn
+		s.spawned = true
 		if err == nil && h.in.idler != nil {
 			go s.tick()
 		}
+		s.first <- err
 		return
-	default:
 	}
 	if err == nil {
 		s.fails = 0
