@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"os"
 
 	"github.com/ncruces/go-sqlite3"
 	"github.com/ncruces/go-sqlite3/vfs"
@@ -211,42 +210,4 @@ func (db *DB) Checkpoint(ctx context.Context, truncate bool) (err error) {
 		return db.fail(ctx, "checkpoint", err)
 	}
 	return nil
-}
-
-// closeWAL is the size in bytes up to which Close leaves the WAL as it is. The
-// next Open reads it again, which for this much takes less time than the two
-// fsyncs of a checkpoint.
-const closeWAL = 128 << 10
-
-// Close ends the connection. Commits need no Close to be kept. A long WAL is
-// copied back and emptied, unless another connection uses the file. Closing a
-// closed handle does nothing.
-func (db *DB) Close() error {
-	if db.conn == nil {
-		return nil
-	}
-	defer func() { recover() }() // a connection that ran out of memory may panic; its file needs nothing
-	keep := db.options.ReadOnly || db.unusable != nil || db.state.broken != nil || db.options.NoAutoCheckpoint
-	if !keep {
-		info, err := os.Stat(db.path + "-wal")
-		keep = err != nil || info.Size() <= closeWAL
-	}
-	if keep {
-		_, _ = db.conn.Config(sqlite3.DBCONFIG_NO_CKPT_ON_CLOSE, true)
-	} else {
-		_ = db.conn.Exec("PRAGMA journal_size_limit=0")
-	}
-	db.abandon()
-	return nil
-}
-
-// abandon closes the connection without asking it for anything.
-func (db *DB) abandon() {
-	if db.conn == nil {
-		return
-	}
-	db.statements.close()
-	conn := db.conn
-	db.conn = nil
-	_ = conn.Close()
 }

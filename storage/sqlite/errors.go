@@ -104,7 +104,13 @@ func classify(err error, errno syscall.Errno) error {
 	}
 	var code sqlite3.ErrorCode
 	if !errors.As(err, &code) {
-		return nil
+		switch { // a file system call of our own
+		case errno == 0:
+			return nil
+		case noSpace(errno):
+			return ErrFull
+		}
+		return ErrIO
 	}
 	switch code {
 	case sqlite3.FULL:

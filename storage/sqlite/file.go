@@ -8,6 +8,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 	"github.com/ncruces/go-sqlite3/util/vfsutil"
 	"github.com/ncruces/go-sqlite3/vfs"
+	"golang.org/x/sys/unix"
 )
 
 // fileState is what the files of one connection remember for its handle.
@@ -127,6 +128,17 @@ func (f *file) Close() error {
 		f.state.wal = nil
 	}
 	return f.File.Close()
+}
+
+// release closes the file for a connection that cannot be closed any more, and
+// lets go of all locks. Those on the wal-index have to be named: its mapping,
+// which dies only with the memory of the connection, keeps them alive after
+// the descriptor is closed.
+func (f *file) release() {
+	if shm, ok := f.SharedMemory().(interface{ Fd() uintptr }); ok {
+		_ = unix.FcntlFlock(shm.Fd(), unix.F_OFD_SETLK, &unix.Flock_t{Type: unix.F_UNLCK})
+	}
+	_ = f.Close()
 }
 
 func (f *file) SizeHint(size int64) error {

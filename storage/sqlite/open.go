@@ -10,8 +10,6 @@ import (
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
-	"github.com/ncruces/go-sqlite3/util/vfsutil"
-	"github.com/ncruces/go-sqlite3/vfs"
 )
 
 // busyTimeout is how long a connection waits for another one's lock before
@@ -70,7 +68,9 @@ func openMode(ctx context.Context, path string, s Schema, o Options, mode string
 			err = db.refuse("open", ErrMemory, r.(error))
 		}
 	}()
-	uri := "file:" + uriPath.Replace(abs) + "?mode=" + mode + "&vfs=" + name
+	id, forget := lend(db.state)
+	defer forget()
+	uri := "file:" + uriPath.Replace(abs) + "?mode=" + mode + "&vfs=" + name + "&" + stateParameter + "=" + id
 	db.conn, err = sqlite3.OpenContext(sqlite3.WithMaxMemory(ctx, o.MaxMemory), uri)
 	if err != nil {
 		return nil, db.fail(ctx, "open", err)
@@ -88,7 +88,6 @@ var uriPath = strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23")
 
 // setUp leaves a connection that answers queries, with a current schema.
 func (db *DB) setUp(ctx context.Context) error {
-	db.attachState()
 	db.conn.SetInterrupt(ctx)
 	defer db.conn.SetInterrupt(context.Background())
 	if err := db.conn.BusyTimeout(busyTimeout); err != nil {
@@ -122,19 +121,6 @@ func (db *DB) setUp(ctx context.Context) error {
 		return err
 	}
 	return db.checkSchema(ctx)
-}
-
-// attachState finds what our file system remembers for this connection.
-func (db *DB) attachState() {
-	p, err := db.conn.FileControl("main", sqlite3.FCNTL_FILE_POINTER)
-	if err != nil {
-		return
-	}
-	if f, ok := p.(vfs.File); ok {
-		if ours, ok := vfsutil.UnwrapFile[*file](f); ok {
-			db.state = ours.state
-		}
-	}
 }
 
 // String is the value of PRAGMA synchronous.

@@ -5,7 +5,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/ncruces/go-sqlite3"
@@ -66,10 +68,7 @@ func (s fileSystem) Open(name string, flags vfs.OpenFlag) (vfs.File, vfs.OpenFla
 }
 
 func (s fileSystem) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.File, vfs.OpenFlag, error) {
-	state := &fileState{}
-	if main, ok := unwrapDatabase(name, flags); ok {
-		state = main.state // a WAL or a journal reports to its database
-	}
+	state := stateFor(name, flags)
 	path := name.String()
 	created := false
 	if path != "" && flags&vfs.OPEN_CREATE != 0 {
@@ -109,15 +108,43 @@ func (s fileSystem) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.Fi
 	return f, out, nil
 }
 
-// unwrapDatabase finds the database that a WAL or journal belongs to.
-func unwrapDatabase(name *vfs.Filename, flags vfs.OpenFlag) (*file, bool) {
-	if name == nil || flags&(vfs.OPEN_WAL|vfs.OPEN_MAIN_JOURNAL) == 0 {
-		return nil, false
-	}
-	return vfsutil.UnwrapFile[*file](name.DatabaseFile())
+// stateParameter carries the state of a connection that is being opened
+// through SQLite to the file system.
+const stateParameter = "troupe_state"
+
+var lent struct {
+	sync.Map // id → *fileState
+	last     atomic.Uint64
 }
 
-func (s fileSystem) Delete(name string, syncDir bool) error { return s.base.Delete(name, syncDir) }
+// lend makes a state known under an id until forget.
+func lend(s *fileState) (id string, forget func()) {
+	id = strconv.FormatUint(lent.last.Add(1), 36)
+	lent.Store(id, s)
+	return id, func() { lent.Delete(id) }
+}
+
+// stateFor finds the connection that a file is opened for. A WAL or a journal
+// belongs to its database; temporary files to nobody.
+func stateFor(name *vfs.Filename, flags vfs.OpenFlag) *fileState {
+	switch {
+	case flags&vfs.OPEN_MAIN_DB != 0:
+		if s, ok := lent.Load(name.URIParameter(stateParameter)); ok {
+			return s.(*fileState)
+		}
+	case flags&(vfs.OPEN_WAL|vfs.OPEN_MAIN_JOURNAL) != 0:
+		if f, ok := vfsutil.UnwrapFile[*file](name.DatabaseFile()); ok {
+			return f.state
+		}
+	}
+	return &fileState{}
+}
+
+// Delete is called for rollback journals, which exist only until a new file
+// has become a WAL database.
+func (s fileSystem) Delete(name string, syncDir bool) error {
+	return new(fileState).fail(s.base.Delete(name, syncDir))
+}
 
 func (s fileSystem) Access(name string, flags vfs.AccessFlag) (bool, error) {
 	return s.base.Access(name, flags)
