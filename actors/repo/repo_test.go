@@ -240,4 +240,3 @@ func TestStatusGates(t *testing.T) {
 	ask(w, d, repo.SetStatus{Status: sequencing.StatusActive})
 	ask(w, d, writes(create(t, "", "x")))
 }
-

@@ -34,6 +34,9 @@ func (p *Pages) Mount(e *echo.Echo) {
 	if p.Home != nil {
 		home = echo.WrapHandler(p.Home)
 	}
+	if p.Dev != nil {
+		e.Any("/dev/*", echo.WrapHandler(p.Dev))
+	}
 	for path, h := range map[string]echo.HandlerFunc{
 		"/":                        home,
 		"/robots.txt":              p.robots,
