@@ -17,7 +17,7 @@
 //
 // # Errors
 //
-// Those of package sqlite, wrapped once. [Check] returns the violated invariants.
+// Those of package sqlite, wrapped once. [DB.Check] lists broken invariants.
 //
 // # Design notes
 //
