@@ -23,7 +23,7 @@ type Call struct {
 	server  *Server
 	writer  *recorder
 	outside bool  // has left the door already
-	charged int64        // bytes of body that count against the server's memory for bodies
+	charged int64 // bytes of body that count against the server's memory for bodies
 }
 
 // Header is the header of the response to come; verifiers and handlers add to it (DPoP-Nonce, Atproto-Repo-Rev …).

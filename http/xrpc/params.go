@@ -132,12 +132,9 @@ var checkedBy = map[reflect.Type]string{
 
 // parseParams checks the query string and fills a new P.
 func (b *bound) parseParams(c *Call) (any, error) {
-	q, err := parseQuery(c.Request.URL.RawQuery)
+	q, err := parseQuery(c.Request.URL.RawQuery, b.loose)
 	if err != nil {
 		return nil, err
-	}
-	if b.loose {
-		tighten(q)
 	}
 	if c.Params, err = b.method.ParseParams(q); err != nil || b.params == nil {
 		return nil, err
@@ -159,7 +156,7 @@ const maxParams = 1000
 
 // parseQuery is url.ParseQuery without its dislike of semicolons, which are ordinary characters to every other client
 // and server, but with its refusal of broken escapes.
-func parseQuery(raw string) (url.Values, error) {
+func parseQuery(raw string, loose bool) (url.Values, error) {
 	if raw == "" {
 		return nil, nil
 	}
@@ -179,19 +176,19 @@ func parseQuery(raw string) (url.Values, error) {
 		if err != nil {
 			return nil, invalid("The query string is not properly encoded", err)
 		}
+		if loose {
+			key = tighten(key)
+		}
 		q[key] = append(q[key], value)
 	}
 	return q, nil
 }
 
 // tighten turns key[] and key[0] into key.
-func tighten(q url.Values) {
-	for key, values := range q {
-		name, index, ok := strings.Cut(key, "[")
-		if !ok || !strings.HasSuffix(index, "]") || strings.Trim(index[:len(index)-1], "0123456789") != "" {
-			continue
-		}
-		delete(q, key)
-		q[name] = append(q[name], values...)
+func tighten(key string) string {
+	name, index, ok := strings.Cut(key, "[")
+	if !ok || !strings.HasSuffix(index, "]") || strings.Trim(index[:len(index)-1], "0123456789") != "" {
+		return key
 	}
+	return name
 }
