@@ -83,19 +83,24 @@ func (i *Identities) resolveHandle(_ context.Context, m ResolveHandle, answer fu
 		return
 	}
 	h = h.Normalize()
-	if i.options.Static == nil && !handleAllowed(h, i.options.Dev) {
+	if i.options.Static != nil {
+		if did, ok := i.options.Static(h); ok {
+			answer(did, nil)
+			return
+		}
+	}
+	if !handleAllowed(h, i.options.Dev) {
 		answer("", fmt.Errorf("%w: %s", ErrHandleReserved, h))
 		return
 	}
-	then := func(r resolution, err error) { answer(r.did, err) }
 	did, age, ok := i.cachedHandle(h)
 	if !ok {
-		i.handles.join(h, m.Fresh, then)
+		i.handles.join(h, m.Fresh, answer)
 		return
 	}
 	switch decide(age, i.options.Fresh, i.options.Stale, m.Fresh) {
 	case fetch:
-		i.handles.join(h, m.Fresh, then)
+		i.handles.join(h, m.Fresh, answer)
 	case serveAndRefresh:
 		if i.due(h.String()) {
 			i.handles.refresh(h)
@@ -120,8 +125,8 @@ func (i *Identities) launchDID(did syntax.DID) {
 func (i *Identities) launchHandle(h syntax.Handle) {
 	life, o, self := i.life, &i.options, i.self
 	go func() {
-		r, err := guarded(func() (resolution, error) { return o.fetchHandle(life, h) })
-		self.Run(func() { i.handleLanded(h, r, err) })
+		did, err := guarded(func() (syntax.DID, error) { return o.fetchHandle(life, h) })
+		self.Run(func() { i.handleLanded(h, did, err) })
 	}()
 }
 

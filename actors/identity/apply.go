@@ -28,20 +28,20 @@ func (i *Identities) documentLanded(did syntax.DID, d document, err error) {
 	i.dids.land(did, d, err)
 }
 
-func (i *Identities) handleLanded(h syntax.Handle, r resolution, err error) {
+func (i *Identities) handleLanded(h syntax.Handle, did syntax.DID, err error) {
 	switch {
-	case err == nil && !r.local:
+	case err == nil:
 		i.failedAt.Remove(h.String())
 		i.remember(func(db *diddb.DB) error {
-			return db.PutHandle(i.life, diddb.Handle{Handle: h, DID: r.did, FetchedAt: i.options.Now()})
+			return db.PutHandle(i.life, diddb.Handle{Handle: h, DID: did, FetchedAt: i.options.Now()})
 		})
-	case err == nil, errors.Is(err, ErrHandleNotFound), errors.Is(err, ErrHandleAmbiguous):
+	case errors.Is(err, ErrHandleNotFound), errors.Is(err, ErrHandleAmbiguous):
 		i.remember(func(db *diddb.DB) error { return db.DeleteHandle(i.life, h) })
 	default:
 		i.failedAt.Add(h.String(), i.options.Now())
 	}
 	i.trim()
-	i.handles.land(h, r, err)
+	i.handles.land(h, did, err)
 }
 
 func (i *Identities) forget(_ context.Context, m Forget) (struct{}, error) {

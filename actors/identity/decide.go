@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"strconv"
 	"strings"
 	"time"
 
@@ -57,11 +58,14 @@ func form(did syntax.DID, dev bool) (lookupForm, string) {
 	if !ok {
 		return formNone, ""
 	}
-	if dev && (host == "localhost" || strings.HasPrefix(host, "localhost%3A")) {
-		if host = strings.Replace(host, "%3A", ":", 1); strings.ContainsAny(host, "%/") || strings.Count(host, ":") > 1 {
+	if dev && host == "localhost" {
+		return formWebLocal, host
+	}
+	if port, ok := strings.CutPrefix(host, "localhost%3A"); dev && ok {
+		if _, err := strconv.ParseUint(port, 10, 16); err != nil {
 			return formNone, ""
 		}
-		return formWebLocal, host
+		return formWebLocal, "localhost:" + port
 	}
 	h, err := syntax.ParseHandle(host)
 	if err != nil || !h.AllowedTLD() {

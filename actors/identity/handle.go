@@ -14,28 +14,9 @@ import (
 
 const maxWellKnown = 2 << 10
 
-// resolution is a handle's DID and whether it may be cached.
-type resolution struct {
-	did   syntax.DID
-	local bool // from Options.Static, whose owner knows better than a cache
-}
-
-// fetchHandle asks Static, then DNS and HTTPS at the same time, then the backup name
-// servers. DNS wins over HTTPS. It blocks and runs outside turns.
-func (o *Options) fetchHandle(ctx context.Context, h syntax.Handle) (resolution, error) {
-	if o.Static != nil {
-		if did, ok := o.Static(h); ok {
-			return resolution{did: did, local: true}, nil
-		}
-	}
-	if !handleAllowed(h, o.Dev) {
-		return resolution{}, fmt.Errorf("%w: %s", ErrHandleReserved, h)
-	}
-	did, err := o.fetchHandleFromNetwork(ctx, h)
-	return resolution{did: did}, err
-}
-
-func (o *Options) fetchHandleFromNetwork(ctx context.Context, h syntax.Handle) (syntax.DID, error) {
+// fetchHandle asks DNS and HTTPS at the same time, then the backup name servers. DNS
+// wins over HTTPS. It blocks and runs outside turns.
+func (o *Options) fetchHandle(ctx context.Context, h syntax.Handle) (syntax.DID, error) {
 	short, cancel := context.WithTimeout(ctx, o.Timeout)
 	defer cancel() // ends the HTTPS request when DNS has answered
 	type answer struct {
@@ -44,7 +25,7 @@ func (o *Options) fetchHandleFromNetwork(ctx context.Context, h syntax.Handle) (
 	}
 	https := make(chan answer, 1)
 	go func() {
-		did, err := o.wellKnown(short, h)
+		did, err := guarded(func() (syntax.DID, error) { return o.wellKnown(short, h) })
 		https <- answer{did, err}
 	}()
 	did, dnsErr := lookupDID(short, o.DNS, h)
@@ -106,7 +87,7 @@ func lookupDID(ctx context.Context, lookup LookupTXT, h syntax.Handle) (syntax.D
 // wellKnown reads the first line of https://<handle>/.well-known/atproto-did.
 func (o *Options) wellKnown(ctx context.Context, h syntax.Handle) (syntax.DID, error) {
 	resp, err := get(ctx, o.Handles, "https://"+h.String()+"/.well-known/atproto-did", "text/plain")
-	if notFoundName(err) {
+	if notFoundName(err) || errors.Is(err, outbound.ErrTooLarge) {
 		return "", fmt.Errorf("%w: %w", ErrHandleNotFound, err)
 	}
 	if err != nil {

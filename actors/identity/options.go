@@ -10,29 +10,32 @@ import (
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
 	"troupe/actors/identity/plc"
+	"troupe/actors/outbound"
 )
 
 // LookupTXT returns the TXT records of a name (absolute, without the last dot). "No
 // such name" is a *net.DNSError with IsNotFound, as (*net.Resolver).LookupTXT has it.
 type LookupTXT func(ctx context.Context, name string) ([]string, error)
 
-// Options of the identities actor. Path, PLC and Web are needed.
+// Options of the identities actor. Path and PLC are needed.
 type Options struct {
 	Path string         // of did_cache.sqlite
 	PLC  *plc.Directory // for did:plc
-	Web  *http.Client   // for did:web and handles: an outbound client, redirects off
-	// Handles is the client for /.well-known/atproto-did, which may follow redirects.
-	// Nil: Web.
-	Handles *http.Client
+
+	// Web fetches the documents of did:web, Handles the well-known files of handles.
+	// Nil: clients of package outbound, the first without redirects, the second with
+	// up to three to any public host, as the specification of handles allows.
+	Web, Handles *http.Client
 
 	DNS    LookupTXT   // nil: net.DefaultResolver
 	Backup []LookupTXT // asked in order when DNS and HTTPS gave no DID (NameServer)
 
-	// Static answers a handle before anything else is asked; its answers are not
-	// cached. Nil: none. It runs outside turns and may block a little.
+	// Static answers a handle before the cache and the network are asked: the handles
+	// of this very server. It runs in the actor's turn, so it may look into memory and
+	// do nothing else. Nil: none.
 	Static func(syntax.Handle) (syntax.DID, bool)
 	// Dev admits handles under reserved top-level domains and did:web:localhost%3A<port>
-	// over plain http.
+	// over plain http, and lets the default clients reach this machine.
 	Dev bool
 
 	Fresh   time.Duration // serve from the cache without asking; 0: 1 hour
@@ -46,8 +49,18 @@ type Options struct {
 }
 
 func (o Options) withDefaults() Options {
+	if o.Timeout == 0 {
+		o.Timeout = 3 * time.Second
+	}
+	if o.Web == nil {
+		o.Web = outbound.NewClient(outbound.Options{
+			AllowPrivate: o.Dev, AllowHTTP: o.Dev, Timeout: o.Timeout, MaxBody: maxDocument,
+		})
+	}
 	if o.Handles == nil {
-		o.Handles = o.Web
+		o.Handles = outbound.NewClient(outbound.Options{
+			AllowPrivate: o.Dev, Timeout: o.Timeout, MaxBody: maxWellKnown, Redirects: 3, CrossHost: true,
+		})
 	}
 	if o.DNS == nil {
 		o.DNS = absolute(net.DefaultResolver)
@@ -57,9 +70,6 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Stale == 0 {
 		o.Stale = 24 * time.Hour
-	}
-	if o.Timeout == 0 {
-		o.Timeout = 3 * time.Second
 	}
 	if o.Flights == 0 {
 		o.Flights = 256

@@ -31,7 +31,7 @@ type Identities struct {
 	// owned by the turns of this instance
 	db       *diddb.DB
 	dids     flights[syntax.DID, document]
-	handles  flights[syntax.Handle, resolution]
+	handles  flights[syntax.Handle, syntax.DID]
 	failedAt *simplelru.LRU[string, time.Time] // background refreshes that failed, by DID or handle
 	landings int
 
@@ -48,7 +48,7 @@ func New(self mailbox.Self, o Options) *Identities {
 	}
 	i := &Identities{options: o.withDefaults(), self: self, failedAt: failed}
 	i.dids = newFlights[syntax.DID, document](i.options.Flights, i.launchDID)
-	i.handles = newFlights[syntax.Handle, resolution](i.options.Flights, i.launchHandle)
+	i.handles = newFlights[syntax.Handle, syntax.DID](i.options.Flights, i.launchHandle)
 	return i
 }
 
