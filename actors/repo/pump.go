@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"troupe/sequencing"
+	"troupe/storage/mst"
 	"troupe/storage/repodb"
 )
 
@@ -120,12 +121,17 @@ func (r *Repo) land(f *flight) {
 
 // advance makes a durable chain the state, and its changes pending.
 func (r *Repo) advance(f *flight) {
-	if r.db == nil {
+	first := r.db == nil
+	if first {
 		if err := r.openFile(context.Background()); err != nil {
 			panic(fmt.Errorf("repo: %s: first open: %w", r.did, err))
 		}
 	}
 	r.state = f.next
+	if first {
+		// The first tree was made of nothing; from here on it reads this file.
+		r.state.Tree = mst.Load(r.state.Data, nodes{r})
+	}
 	for i, seq := range f.committed.Seqs {
 		if c := f.changes[i]; c != nil {
 			c.Seq = int64(seq)

@@ -54,7 +54,7 @@ func open(t testing.TB, dir string, live int) *world {
 		Root: filepath.Join(dir, "actors"), Vault: w.vault, Log: w.log, Append: w.log.Append,
 		Clock: sequencing.SystemClock(), Flusher: w.flusher, Snapshots: &repodb.Snapshots{}, Logger: quiet,
 	}
-	w.repos = mailbox.NewRouter(w.sys, mailbox.RouterOptions{Name: "repo", Live: live, Shards: 4, Log: quiet}, func(key string, self mailbox.Self) *repo.Repo {
+	w.repos = mailbox.NewRouter(w.sys, mailbox.RouterOptions{Name: "repo", Live: live, Shards: 4, Tick: 20 * time.Millisecond, Log: quiet}, func(key string, self mailbox.Self) *repo.Repo {
 		return repo.New(config, syntax.DID(key), self)
 	})
 	return w
@@ -239,4 +239,25 @@ func TestStatusGates(t *testing.T) {
 	}
 	ask(w, d, repo.SetStatus{Status: sequencing.StatusActive})
 	ask(w, d, writes(create(t, "", "x")))
+}
+
+// An idle actor brings its file up to date, lets go of its tree and goes on.
+func TestIdle(t *testing.T) {
+	w := open(t, t.TempDir(), 16)
+	defer w.close()
+	d := w.account(1)
+	for i := range 3 {
+		for {
+			h, _, err := w.log.Head(t.Context(), d)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if h.Applied == h.Seq {
+				break // flushed by nobody but the idle tick
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+		ask(w, d, writes(create(t, fmt.Sprintf("k%d", i), "text")))
+	}
+	verifyExport(w, d, headCID(w, d))
 }
