@@ -81,5 +81,6 @@ type Self struct{ in *instance }
 
 // Run makes fn a turn of this very instance: behind what is queued, never
 // concurrently with another turn. It never blocks and may be called from any
-// goroutine. fn is dropped if the instance has ended by then.
+// goroutine. fn is dropped if the instance has ended by then; it has not while
+// an answer given with Later is owed, so Run first and answer second.
 func (s Self) Run(fn func()) { s.in.post(fn) }

@@ -104,3 +104,44 @@ func BenchmarkAskSingleton(b *testing.B) {
 		}
 	})
 }
+
+// What an actor costs: to activate, and to have (its own state not counted).
+func BenchmarkActivate(b *testing.B) {
+	sys := mailbox.NewSystem(quiet())
+	defer sys.Shutdown()
+	r := mailbox.NewRouter(sys, mailbox.RouterOptions{Name: "bench", Live: 1 << 24, Shards: 64},
+		func(string, mailbox.Self) *echo { return &echo{} })
+	defer r.Close(b.Context())
+	heap := func() int64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	before := heap()
+	report := cpu(b)
+	b.ResetTimer()
+	for i := range b.N {
+		if _, err := mailbox.Ask(b.Context(), r.Of(fmt.Sprintf("did:plc:%024d", i)), say{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.StopTimer()
+	report()
+	b.ReportMetric(float64(heap()-before)/float64(b.N), "heap-B/actor")
+}
+
+// Every ask misses: one actor leaves and another comes.
+func BenchmarkHandOver(b *testing.B) {
+	sys := mailbox.NewSystem(quiet())
+	defer sys.Shutdown()
+	r := mailbox.NewRouter(sys, mailbox.RouterOptions{Name: "bench", Live: 64},
+		func(string, mailbox.Self) *echo { return &echo{} })
+	defer r.Close(b.Context())
+	defer cpu(b)()
+	for i := 0; b.Loop(); i++ {
+		if _, err := mailbox.Ask(b.Context(), r.Of(fmt.Sprintf("did:plc:%024d", i%10_000)), say{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

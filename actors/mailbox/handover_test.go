@@ -149,7 +149,7 @@ func handOver(t *testing.T, keys, live, shards int, panics float64) {
 	var all sync.WaitGroup
 	for range askers {
 		all.Go(func() {
-			for time.Now().Before(end) {
+			for time.Now().Before(end) || crashed.Load() == 0 {
 				i := int(float64(keys) * rand.Float64() * rand.Float64()) // skewed
 				m := add{how: how(rand.IntN(3))}
 				if rand.Float64() < panics {
@@ -206,7 +206,7 @@ func handOver(t *testing.T, keys, live, shards int, panics float64) {
 func duration(t *testing.T) time.Duration {
 	s := os.Getenv("TROUPE_STRESS")
 	if s == "" {
-		return 600 * time.Millisecond
+		return 400 * time.Millisecond
 	}
 	d, err := time.ParseDuration(s)
 	if err != nil {

@@ -90,7 +90,7 @@ func (h *host) Receive(c actor.Context) {
 			h.turn("idle", h.in.idler.Idle)
 		}
 	case leave:
-		h.leave(c, m.why)
+		h.leave(m.why)
 	case wake:
 		if h.leaving && (m.force || h.in.open.Load() == 0) {
 			c.Stop(c.Self())
@@ -109,6 +109,10 @@ func (h *host) Receive(c actor.Context) {
 			return
 		}
 		h.begin()
+	case *actor.Restarting: // crashed has done it, unless the panic was not in a turn
+		if h.in != nil {
+			h.in.end(Crashed)
+		}
 	case *actor.Stopping:
 		if h.patience != nil {
 			h.patience.Stop()
@@ -131,15 +135,16 @@ func (h *host) begin() {
 	h.boss.started(h, h.failure)
 }
 
-// leave is the last message: stop now, or as soon as the held answers are given.
-func (h *host) leave(c actor.Context, why Reason) {
+// leave is the last message from the owner: stop as soon as the held answers are
+// given. The wake goes behind what the actor sent itself (Self.Run), so a result
+// that came in just before its answer was given is still taken in.
+func (h *host) leave(why Reason) {
 	h.leaving, h.why = true, why
 	h.draining.Store(true)
-	if h.in.open.Load() == 0 {
-		c.Stop(c.Self())
-		return
+	if h.in.open.Load() > 0 {
+		h.patience = time.AfterFunc(drainLimit, func() { h.send(wake{force: true}) })
 	}
-	h.patience = time.AfterFunc(drainLimit, func() { h.send(wake{force: true}) })
+	h.send(wake{})
 }
 
 func (h *host) read(m mail) {

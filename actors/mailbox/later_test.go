@@ -78,6 +78,43 @@ func TestPassivationWaitsForHeldAnswers(t *testing.T) {
 	}
 }
 
+// The result of an append comes in as a turn, then its asker is answered: an
+// actor that was told to leave meanwhile still takes the result in.
+func TestWhatWasRunBeforeTheLastAnswerIsTakenIn(t *testing.T) {
+	for range 50 {
+		var ran, stopped bool
+		r := router(t, mailbox.RouterOptions{Shards: 1, Live: 4}, lives{stop: func(*probe, mailbox.Reason) {
+			stopped = true
+			if !ran {
+				t.Error("stopped before the turn that was queued")
+			}
+		}})
+		type kept struct {
+			self   mailbox.Self
+			answer func(int, error)
+		}
+		k := make(chan kept, 1)
+		held := post(t.Context(), r.Of("k"), keep{f: func(p *probe, answer func(int, error)) {
+			k <- kept{p.self, answer}
+		}})
+		c := <-k
+		release := block(t, r.Of("k"))
+		gone := make(chan error, 1)
+		go func() { _, err := r.Retire(context.Background(), "k"); gone <- err }()
+		go func() {
+			c.self.Run(func() { ran = true })
+			c.answer(1, nil)
+		}()
+		if err := <-held.done; err != nil {
+			t.Error(err)
+		}
+		release()
+		if err := <-gone; err != nil || !stopped {
+			t.Error(err, stopped)
+		}
+	}
+}
+
 func TestAForgottenAnswerDoesNotHoldTheKeyForEver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := router(t, mailbox.RouterOptions{Shards: 1, Live: 4}, lives{})

@@ -32,7 +32,9 @@ type door interface {
 	deliver(key string, m mail)
 }
 
-// Ask sends m and waits for the answer. The error is the handler's own, or one
+// Ask sends m and waits for the answer. Requests that one goroutine sends to one
+// address are read in that order. An actor that asks itself waits for ever (or
+// for ctx): asks go one way. The error is the handler's own, or one
 // of this package's; when ctx ends first it is ErrExpired, and the request may
 // or may not take effect later.
 func Ask[A, R any](ctx context.Context, to Address[A], m Message[A, R]) (R, error) {

@@ -64,7 +64,7 @@ func TestRetireRaces(t *testing.T) {
 		start: func(p *probe) error { open[index(p.key)].Add(1); return nil },
 		stop:  func(p *probe, _ mailbox.Reason) { open[index(p.key)].Add(-1) },
 	})
-	done, cancel := context.WithTimeout(t.Context(), time.Second)
+	done, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 	defer cancel()
 	var all sync.WaitGroup
 	var retired, answered, refused atomic.Int64

@@ -14,7 +14,7 @@ import (
 // RouterOptions: zero fields take the defaults named here.
 type RouterOptions struct {
 	Name    string        // kind of actor, for metrics and logs: "repo"
-	Shards  int           // directory shards (64, or fewer if Live is small)
+	Shards  int           // directory shards (64, but at least eight live actors in each)
 	Live    int           // actors kept active, over all shards (2048); up to a quarter more while some leave
 	PerKey  int           // requests of one key admitted and not yet answered (256)
 	Total   int           // the same over all keys (16,384)
@@ -27,7 +27,7 @@ type RouterOptions struct {
 func (o RouterOptions) withDefaults(s *System) RouterOptions {
 	o.Name = cmp.Or(o.Name, "actor")
 	o.Live = cmp.Or(o.Live, 2048)
-	o.Shards = min(cmp.Or(o.Shards, 64), o.Live)
+	o.Shards = max(1, min(cmp.Or(o.Shards, min(64, o.Live/8)), o.Live))
 	o.PerKey = cmp.Or(o.PerKey, 256)
 	o.Total = cmp.Or(o.Total, 16_384)
 	o.Crashes = cmp.Or(o.Crashes, 5)

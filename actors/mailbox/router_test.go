@@ -86,6 +86,62 @@ func TestActivationWaitsForRoomAndTheWaitIsBounded(t *testing.T) {
 	}
 }
 
+// Who gives up while waiting for room does not cost an activation.
+func TestExpiredNewcomersAreNotActivated(t *testing.T) {
+	r := router(t, mailbox.RouterOptions{Shards: 1, Live: 1}, lives{}) // hard cap 2
+	releases := []func(){block(t, r.Of("a")), block(t, r.Of("b"))}
+	ctx, cancel := context.WithCancel(t.Context())
+	gaveUp := post(ctx, r.Of("c"), value(1))
+	stayed := post(t.Context(), r.Of("d"), value(1))
+	cancel()
+	for _, release := range releases {
+		release()
+	}
+	if err := <-gaveUp.done; !errors.Is(err, mailbox.ErrExpired) {
+		t.Error(err)
+	}
+	if err := <-stayed.done; err != nil {
+		t.Error(err)
+	}
+	if n := r.Stats().Activations; n != 3 {
+		t.Errorf("%d activations, want a, b and d", n)
+	}
+}
+
+// Requests of one sender to one key keep their order, also across hand-overs.
+func TestOrderSurvivesHandOver(t *testing.T) {
+	r := router(t, mailbox.RouterOptions{Shards: 1, Live: 1, PerKey: 4096}, lives{})
+	var all sync.WaitGroup
+	for _, key := range []string{"a", "b", "c"} { // they push one another out
+		all.Go(func() {
+			last, wrong := -1, 0 // owned by whoever owns the key
+			var sent []*posted
+			for i := range 2000 {
+				sent = append(sent, post(t.Context(), r.Of(key), do{f: func(context.Context, *probe) (int, error) {
+					if i != last+1 {
+						wrong++
+					}
+					last = i
+					return i, nil
+				}}))
+			}
+			for _, p := range sent {
+				if err := <-p.done; err != nil {
+					t.Error(err)
+					return
+				}
+			}
+			if wrong != 0 {
+				t.Errorf("key %s: %d out of order", key, wrong)
+			}
+		})
+	}
+	all.Wait()
+	if n := r.Stats().Evictions; n == 0 {
+		t.Error("nothing was handed over")
+	}
+}
+
 func TestCloseDrains(t *testing.T) {
 	var mu sync.Mutex
 	stops := map[mailbox.Reason]int{}

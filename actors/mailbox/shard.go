@@ -176,11 +176,30 @@ func (s *shard) makeRoom() {
 		e := s.waiting[0]
 		s.waiting[0] = nil
 		s.waiting = s.waiting[1:]
+		if s.shedExpired(e); len(e.pending) == 0 {
+			delete(s.keys, e.key)
+			continue
+		}
 		s.activate(e)
 	}
 	for s.leaving < len(s.waiting) && s.recent.Len() > 0 {
 		s.recent.RemoveOldest()
 	}
+}
+
+// shedExpired answers those who gave up while they waited: opening a file for
+// nobody is what an overloaded server can afford least.
+func (s *shard) shedExpired(e *entry) {
+	kept := e.pending[:0]
+	for _, m := range e.pending {
+		if ctx := m.head().ctx; ctx.Err() != nil {
+			m.refuse(expiredBy(ctx))
+		} else {
+			kept = append(kept, m)
+		}
+	}
+	clear(e.pending[len(kept):])
+	e.pending = kept
 }
 
 // activate gives a waiting key its actor and everything that waited for it.
