@@ -21,6 +21,7 @@ type Pages struct {
 	Version string
 	Healthy func(context.Context) error
 	Home    nethttp.Handler // "/"; nil: the banner
+	Dev     nethttp.Handler // "/dev/", of a development server; nil: not there
 }
 
 const banner = `This is an AT Protocol Personal Data Server (PDS): https://atproto.com

@@ -1,0 +1,175 @@
+package main
+
+import (
+	"encoding/hex"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/bluesky-social/indigo/atproto/atcrypto"
+	"github.com/bluesky-social/indigo/atproto/syntax"
+)
+
+// Config is what a server was told. It is complete: every default is filled in.
+type Config struct {
+	Address string // host:port to listen on
+	URL     string // public, without a trailing slash
+	DID     syntax.DID
+	Domains []string // handle domains with their leading dot
+	Version string
+
+	Data      string // directory of everything below
+	Accounts  string // account.sqlite
+	Sequencer string
+	DIDCache  string
+	Actors    string // folder of the accounts' folders
+	KEK       string // file of the key-encryption key
+
+	JWTSecret     string
+	AdminPassword string
+	Rotation      atcrypto.PrivateKey
+	Recovery      atcrypto.PublicKey // nil: none
+
+	PLC             string
+	ResolverTimeout time.Duration
+	CacheFresh      time.Duration
+	CacheStale      time.Duration
+	Nameservers     []string // asked for handles when DNS gave nothing
+	AllowPrivate    bool     // outbound calls may go to private addresses
+
+	Crawlers       []string
+	BackfillWindow time.Duration
+
+	InviteRequired bool
+	DIDDocs        bool
+	BlobLimit      int64
+	Contact        string
+	PrivacyPolicy  string
+	TermsOfService string
+
+	Metrics string // address of the metrics listener; "": none
+	Dev     bool
+}
+
+// Hostname is the public name without a port.
+func (c Config) Hostname() string {
+	host := c.URL[strings.Index(c.URL, "//")+2:]
+	host, _, _ = strings.Cut(host, ":")
+	return host
+}
+
+// readConfig makes a Config of settings, or says in one sentence why not.
+func readConfig(s *settings) (Config, error) {
+	s.refuse("PDS_ENTRYWAY_", "this server is not run behind an entryway")
+	s.refuse("PDS_REDIS_", "this server is one process and keeps no state in Redis")
+	s.refuse("PDS_PLC_ROTATION_KEY_KMS_KEY_ID", "the rotation key comes from PDS_PLC_ROTATION_KEY_K256_PRIVATE_KEY_HEX")
+	for _, group := range [][]string{
+		{"PDS_EMAIL_SMTP_URL", "PDS_EMAIL_FROM_ADDRESS"},
+		{"PDS_MODERATION_EMAIL_SMTP_URL", "PDS_MODERATION_EMAIL_ADDRESS"},
+		{"PDS_BSKY_APP_VIEW_URL", "PDS_BSKY_APP_VIEW_DID"},
+		{"PDS_MOD_SERVICE_URL", "PDS_MOD_SERVICE_DID"},
+		{"PDS_REPORT_SERVICE_URL", "PDS_REPORT_SERVICE_DID"},
+		{"PDS_BLOBSTORE_S3_ACCESS_KEY_ID", "PDS_BLOBSTORE_S3_SECRET_ACCESS_KEY"},
+		{"PDS_HCAPTCHA_SITE_KEY", "PDS_HCAPTCHA_SECRET_KEY", "PDS_HCAPTCHA_TOKEN_SALT"},
+	} {
+		s.together(group...)
+		for _, name := range group {
+			delete(s.read, name) // looked at for consistency only
+		}
+	}
+	if s.text("PDS_BLOBSTORE_DISK_LOCATION") != "" && s.text("PDS_BLOBSTORE_S3_BUCKET") != "" {
+		s.fail("PDS_BLOBSTORE_DISK_LOCATION and PDS_BLOBSTORE_S3_BUCKET are both set: blobs are kept in one place")
+	}
+	delete(s.read, "PDS_BLOBSTORE_DISK_LOCATION")
+	delete(s.read, "PDS_BLOBSTORE_S3_BUCKET")
+
+	c := Config{Version: s.textOr("PDS_VERSION", version), Dev: s.flag("PDS_DEV_MODE", false)}
+	c.readService(s)
+	c.readStorage(s)
+	c.readSecrets(s)
+	c.readIdentity(s)
+	c.Crawlers = s.list("PDS_CRAWLERS")
+	c.BackfillWindow = s.millis("PDS_REPO_BACKFILL_LIMIT_MS", 24*time.Hour)
+	c.InviteRequired = s.flag("PDS_INVITE_REQUIRED", true)
+	c.BlobLimit = s.number("PDS_BLOB_UPLOAD_LIMIT", 5<<20)
+	c.Metrics = s.text("PDS_METRICS_ADDRESS")
+	return c, s.err
+}
+
+func (c *Config) readService(s *settings) {
+	port := s.number("PDS_PORT", 2583)
+	if port > 65535 {
+		s.fail("PDS_PORT must be at most 65535, not %d", port)
+	}
+	hostname := s.textOr("PDS_HOSTNAME", "localhost")
+	c.Address = s.text("PDS_BIND_ADDRESS") + ":" + strconv.FormatInt(port, 10)
+	c.URL = "https://" + hostname
+	if hostname == "localhost" {
+		c.URL = "http://localhost:" + strconv.FormatInt(port, 10)
+	}
+	did, err := syntax.ParseDID(s.textOr("PDS_SERVICE_DID", "did:web:"+hostname))
+	if err != nil {
+		s.fail("PDS_SERVICE_DID or PDS_HOSTNAME does not make a DID: %v", err)
+	}
+	c.DID = did
+	c.Domains = s.list("PDS_SERVICE_HANDLE_DOMAINS")
+	if len(c.Domains) == 0 {
+		c.Domains = []string{"." + hostname}
+		if hostname == "localhost" {
+			c.Domains = []string{".test"}
+		}
+	}
+	for i, d := range c.Domains {
+		c.Domains[i] = strings.ToLower(d)
+		if _, err := syntax.ParseHandle("a" + c.Domains[i]); !strings.HasPrefix(d, ".") || err != nil {
+			s.fail("PDS_SERVICE_HANDLE_DOMAINS must list domains that begin with a dot, not %q", d)
+		}
+	}
+	c.DIDDocs = s.flag("PDS_ENABLE_DID_DOC_WITH_SESSION", false)
+	c.Contact = s.text("PDS_CONTACT_EMAIL_ADDRESS")
+	c.PrivacyPolicy = s.text("PDS_PRIVACY_POLICY_URL")
+	c.TermsOfService = s.text("PDS_TERMS_OF_SERVICE_URL")
+}
+
+func (c *Config) readStorage(s *settings) {
+	c.Data = s.required("PDS_DATA_DIRECTORY", "it is the directory that holds every account")
+	c.Accounts = s.textOr("PDS_ACCOUNT_DB_LOCATION", filepath.Join(c.Data, "account.sqlite"))
+	c.Sequencer = s.textOr("PDS_SEQUENCER_DB_LOCATION", filepath.Join(c.Data, "sequencer.sqlite"))
+	c.DIDCache = s.textOr("PDS_DID_CACHE_DB_LOCATION", filepath.Join(c.Data, "did_cache.sqlite"))
+	c.Actors = s.textOr("PDS_ACTOR_STORE_DIRECTORY", filepath.Join(c.Data, "actors"))
+	c.KEK = s.textOr("PDS_KEY_ENCRYPTION_KEY_FILE", filepath.Join(c.Data, "keys", "kek"))
+}
+
+func (c *Config) readSecrets(s *settings) {
+	c.JWTSecret = s.required("PDS_JWT_SECRET", "it signs session tokens; make one with: openssl rand -hex 32")
+	c.AdminPassword = s.required("PDS_ADMIN_PASSWORD", "it is the operator's password; make one with: openssl rand -hex 16")
+	secret := s.required("PDS_PLC_ROTATION_KEY_K256_PRIVATE_KEY_HEX", "it signs changes of DIDs; make one with: openssl ecparam -name secp256k1 -genkey -noout -outform DER | tail -c +8 | head -c 32 | xxd -p -c 32")
+	if secret == "" {
+		return
+	}
+	raw, err := hex.DecodeString(secret)
+	if err == nil {
+		c.Rotation, err = atcrypto.ParsePrivateBytesK256(raw)
+	}
+	if err != nil {
+		// The value is a secret and is not repeated.
+		s.fail("PDS_PLC_ROTATION_KEY_K256_PRIVATE_KEY_HEX must be a secp256k1 private key in 64 hex digits")
+	}
+}
+
+func (c *Config) readIdentity(s *settings) {
+	c.PLC = strings.TrimSuffix(s.textOr("PDS_DID_PLC_URL", "https://plc.directory"), "/")
+	c.ResolverTimeout = s.millis("PDS_ID_RESOLVER_TIMEOUT", 3*time.Second)
+	c.CacheFresh = s.millis("PDS_DID_CACHE_STALE_TTL", time.Hour)
+	c.CacheStale = s.millis("PDS_DID_CACHE_MAX_TTL", 24*time.Hour)
+	c.Nameservers = s.list("PDS_HANDLE_BACKUP_NAMESERVERS")
+	c.AllowPrivate = s.flag("PDS_DISABLE_SSRF_PROTECTION", c.Dev)
+	if k := s.text("PDS_RECOVERY_DID_KEY"); k != "" {
+		key, err := atcrypto.ParsePublicDIDKey(k)
+		if err != nil {
+			s.fail("PDS_RECOVERY_DID_KEY must be a did:key: %v", err)
+		}
+		c.Recovery = key
+	}
+}

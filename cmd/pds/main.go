@@ -1,0 +1,34 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// version is set by the linker of a release.
+var version = "0.1.0-dev"
+
+// commands is the command line.
+type commands struct {
+	Serve serveCommand     `cmd:"" help:"Serve accounts. Configured by PDS_* environment variables, a file of them, and flags."`
+	Dev   devCommand       `cmd:"" help:"A complete server for trying things out: PLC directory, mailbox page and two accounts included."`
+	Vers  kong.VersionFlag `name:"version" help:"Print the version."`
+}
+
+func main() {
+	// A second signal ends the process at once.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	var c commands
+	k := kong.Parse(&c, kong.Name("pds"), kong.Description("An AT Protocol Personal Data Server: every account is an actor."),
+		kong.Vars{"version": version}, kong.BindTo(ctx, (*context.Context)(nil)), kong.UsageOnError())
+	if err := k.Run(); err != nil {
+		fmt.Fprintln(os.Stderr, "pds:", err)
+		os.Exit(1)
+	}
+}

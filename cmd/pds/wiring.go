@@ -1,0 +1,300 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	nethttp "net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/bluesky-social/indigo/atproto/syntax"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"troupe/actors/account"
+	"troupe/actors/identity"
+	"troupe/actors/identity/plc"
+	"troupe/actors/lexicon"
+	"troupe/actors/mailbox"
+	"troupe/actors/outbound"
+	"troupe/actors/repo"
+	"troupe/actors/saga"
+	"troupe/http"
+	"troupe/http/atproto"
+	"troupe/http/auth"
+	"troupe/http/firehose"
+	"troupe/http/web"
+	"troupe/sequencing"
+	"troupe/storage/keys"
+	"troupe/storage/repodb"
+)
+
+const (
+	ringBytes    = 64 << 20
+	accountReads = 4
+	drainTime    = 10 * time.Second
+)
+
+// Server is every part of a running server, joined.
+type Server struct {
+	config Config
+	log    *slog.Logger
+	http   *http.Server
+	closer closers
+
+	index *account.Index
+	sagas mailbox.Address[*saga.Sagas]
+	repos *mailbox.Router[*repo.Repo]
+	stop  context.CancelFunc // of what runs beside the actors
+}
+
+// closers is what has been opened, to be closed in the opposite order.
+type closers []func(context.Context) error
+
+func (c *closers) add(what string, fn func(context.Context) error) {
+	*c = append(*c, func(ctx context.Context) error {
+		if err := fn(ctx); err != nil {
+			return fmt.Errorf("%s: %w", what, err)
+		}
+		return nil
+	})
+}
+
+func (c closers) closeAll(ctx context.Context) error {
+	var errs []error
+	for _, fn := range slices.Backward(c) {
+		errs = append(errs, fn(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+// plain adapts a Close without a context.
+func plain(c io.Closer) func(context.Context) error {
+	return func(context.Context) error { return c.Close() }
+}
+
+// NewServer opens every part from the bottom up. What was opened is closed
+// again when a later part fails.
+func NewServer(ctx context.Context, c Config, extra Extra, logger *slog.Logger) (_ *Server, err error) {
+	s := &Server{config: c, log: logger}
+	defer func() {
+		if err != nil {
+			s.closer.closeAll(context.WithoutCancel(ctx))
+		}
+	}()
+	lock, err := lockDirectory(c.Data)
+	if err != nil {
+		return nil, err
+	}
+	s.closer.add("lock", plain(lock))
+	if err := os.MkdirAll(c.Actors, 0o700); err != nil {
+		return nil, err
+	}
+	vault, err := s.openVault()
+	if err != nil {
+		return nil, err
+	}
+	system := mailbox.NewSystem(logger)
+	s.closer.add("actors", func(context.Context) error { system.Shutdown(); return nil })
+
+	log, seq, err := s.startSequencer(ctx, system)
+	if err != nil {
+		return nil, err
+	}
+	ids, directory, err := s.startIdentities(system)
+	if err != nil {
+		return nil, err
+	}
+	s.index = account.NewIndex()
+	accounts, err := account.Spawn(system, account.Options{Path: c.Accounts, Log: log, Index: s.index, Logger: logger})
+	if err != nil {
+		return nil, fmt.Errorf("accounts: %w", err)
+	}
+	s.closer.add("accounts", accounts.Stop)
+	private, err := account.OpenReads(ctx, c.Accounts, accountReads, "")
+	if err != nil {
+		return nil, fmt.Errorf("accounts: %w", err)
+	}
+	s.closer.add("account reads", plain(private))
+
+	s.startRepos(system, log, seq, vault)
+	tokens := account.Tokens{Secret: []byte(c.JWTSecret), ServiceDID: c.DID}
+	passwords := account.NewPasswords(account.PasswordOptions{})
+	sagas, err := saga.Spawn(saga.Options{
+		System: system, Accounts: accounts.Address(), Index: s.index, Passwords: passwords, Tokens: tokens,
+		Vault: vault, Actors: c.Actors, Directory: directory, Rotation: c.Rotation, Recovery: c.Recovery,
+		Endpoint: c.URL, Handles: account.HandleRules{Domains: c.Domains}, InviteRequired: c.InviteRequired,
+		CreateRepo: func(ctx context.Context, did syntax.DID, m repo.Create) (repo.Commit, error) {
+			return mailbox.Ask(ctx, s.repos.Of(did.String()), m)
+		},
+		ResolveHandle: func(ctx context.Context, h syntax.Handle) (syntax.DID, error) {
+			return mailbox.Ask(ctx, ids, identity.ResolveHandle{Handle: h, Fresh: true})
+		},
+		Logger: logger,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("sagas: %w", err)
+	}
+	s.closer.add("sagas", sagas.Stop)
+	s.sagas = sagas.Address()
+
+	s.http = s.newHTTP(httpParts{log, seq, ids, accounts.Address(), private, tokens, passwords, extra})
+	s.background(log)
+	return s, nil
+}
+
+func (s *Server) openVault() (*keys.Vault, error) {
+	if err := os.MkdirAll(filepath.Dir(s.config.KEK), 0o700); err != nil {
+		return nil, err
+	}
+	sealed, err := keys.AnySealed(s.config.Actors)
+	if err != nil {
+		return nil, err
+	}
+	// Never a new key over accounts whose keys an old one sealed.
+	vault, created, err := keys.OpenVault(s.config.KEK, !sealed)
+	if err != nil {
+		return nil, fmt.Errorf("key-encryption key: %w", err)
+	}
+	if created {
+		s.log.Warn("a key-encryption key was made; back it up, accounts cannot sign without it", "file", s.config.KEK)
+	}
+	return vault, vault.CheckSealed(s.config.Actors, 1)
+}
+
+func (s *Server) startSequencer(ctx context.Context, system *mailbox.System) (sequencing.Log, *sequencing.Ring, error) {
+	ring := sequencing.NewRing(ringBytes)
+	l, err := sequencing.OpenLog(ctx, s.config.Sequencer, sequencing.LogOptions{Ring: ring, Logger: s.log})
+	if err != nil {
+		return nil, nil, err
+	}
+	s.closer.add("sequencer", plain(l))
+	return l, ring, nil
+}
+
+func (s *Server) startIdentities(system *mailbox.System) (mailbox.Address[*identity.Identities], *plc.Directory, error) {
+	c := s.config
+	// The operator named the directory; handles and did:web hosts are strangers'.
+	directory := plc.NewDirectory(c.PLC, outbound.NewClient(outbound.Options{AllowPrivate: true, AllowHTTP: true}))
+	web := outbound.NewClient(outbound.Options{AllowPrivate: c.AllowPrivate, AllowHTTP: c.Dev, Timeout: c.ResolverTimeout})
+	o := identity.Options{
+		Path: c.DIDCache, PLC: directory, Web: web, Dev: c.Dev,
+		Handles: outbound.NewClient(outbound.Options{AllowPrivate: c.AllowPrivate, AllowHTTP: c.Dev, Timeout: c.ResolverTimeout, Redirects: 3, CrossHost: true}),
+		Fresh:   c.CacheFresh, Stale: c.CacheStale, Timeout: c.ResolverTimeout, Log: s.log,
+	}
+	for _, n := range c.Nameservers {
+		o.Backup = append(o.Backup, identity.NameServer(n))
+	}
+	h, err := mailbox.Spawn(system, "identities", 4096, func(self mailbox.Self) *identity.Identities { return identity.New(self, o) })
+	if err != nil {
+		return mailbox.Address[*identity.Identities]{}, nil, fmt.Errorf("identities: %w", err)
+	}
+	s.closer.add("identities", h.Stop)
+	return h.Address(), directory, nil
+}
+
+func (s *Server) startRepos(system *mailbox.System, log sequencing.Log, seq *sequencing.Ring, vault *keys.Vault) {
+	flusher := repo.NewFlusher(s.config.Actors, log, s.log)
+	s.closer.add("flusher", func(context.Context) error { flusher.Close(); return nil })
+	config := repo.Config{
+		Root: s.config.Actors, Vault: vault, Log: log, Clock: sequencing.SystemClock(),
+		Flusher: flusher, Snapshots: &repodb.Snapshots{}, Logger: s.log,
+		Append: func(a sequencing.Append, done func(sequencing.Committed, error)) {
+			log.Append(a, done)
+		},
+	}
+	s.repos = mailbox.NewRouter(system, mailbox.RouterOptions{
+		Name: "repo", Live: mailbox.LiveLimit(mailbox.OpenFile), Tick: 5 * time.Second, Log: s.log,
+	}, func(key string, self mailbox.Self) *repo.Repo { return repo.New(config, syntax.DID(key), self) })
+	s.closer.add("repos", s.repos.Close)
+}
+
+// httpParts is what the wire needs to know of the actors.
+type httpParts struct {
+	log       sequencing.Log
+	seq       *sequencing.Ring
+	ids       mailbox.Address[*identity.Identities]
+	accounts  mailbox.Address[*account.Accounts]
+	private   *account.Reads
+	tokens    account.Tokens
+	passwords *account.Passwords
+	extra     Extra
+}
+
+// Extra is what a development server shows beside the product's own routes.
+type Extra struct {
+	Home  nethttp.Handler // "/"
+	Pages nethttp.Handler // "/dev/"
+}
+
+func (s *Server) newHTTP(p httpParts) *http.Server {
+	c := s.config
+	stream := firehose.New(func(cursor *sequencing.Seq) (*sequencing.Subscription, error) {
+		return sequencing.Subscribe(p.log, p.seq, cursor, sequencing.SubscribeOptions{Window: c.BackfillWindow})
+	}, s.log)
+	return http.New(http.Config{
+		Verifier: &auth.Verifier{
+			Tokens: p.tokens, AdminPassword: c.AdminPassword,
+			Audiences: []string{c.DID.String(), c.DID.String() + "#atproto_pds"},
+			Key:       identity.NewDirectory(p.ids).SigningKey,
+		},
+		Service: &atproto.Service{
+			DID: c.DID, Domains: c.Domains, Index: s.index, Accounts: p.accounts, Private: p.private,
+			SignIns: &account.SignIns{Accounts: p.accounts, Index: s.index, Reads: p.private, Passwords: p.passwords, Tokens: p.tokens, Floor: 350 * time.Millisecond},
+			Tokens:  p.tokens, Sagas: s.sagas, Repos: s.repos, Log: p.log, IDs: p.ids, Lexicons: lexicon.Embedded(), Logger: s.log,
+			InviteRequired: c.InviteRequired, BlobLimit: c.BlobLimit, Contact: c.Contact, PrivacyPolicy: c.PrivacyPolicy,
+			TermsOfService: c.TermsOfService, DIDDocs: c.DIDDocs,
+		},
+		Firehose: stream,
+		Pages: &web.Pages{
+			DID: c.DID, URL: c.URL, Domains: c.Domains, Index: s.index, Version: c.Version, Home: p.extra.Home, Dev: p.extra.Pages,
+			Healthy: func(ctx context.Context) error {
+				if _, err := p.private.Private(ctx, c.DID); !errors.Is(err, account.ErrNotFound) {
+					return err
+				}
+				return nil
+			},
+		},
+		Logger: s.log, Metrics: prometheus.DefaultRegisterer,
+	})
+}
+
+// background starts what runs beside the actors: the sweep over accounts whose
+// files lag behind the log.
+func (s *Server) background(log sequencing.Log) {
+	ctx, stop := context.WithCancel(context.Background())
+	s.stop = stop
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		n, err := repo.Sweep(ctx, log, s.repos, s.log)
+		if err != nil && ctx.Err() == nil {
+			s.log.Error("sweep over accounts that lag behind the log", "err", err)
+		}
+		if n > 0 {
+			s.log.Info("accounts that lagged behind the log were woken", "accounts", n)
+		}
+	}()
+	s.closer.add("sweep", func(context.Context) error { stop(); <-done; return nil })
+}
+
+// Run serves on l until ctx ends, then stops from the top down.
+func (s *Server) Run(ctx context.Context, l net.Listener) error {
+	served := make(chan error, 1)
+	go func() { served <- s.http.Serve(l) }()
+	s.log.Info("serving", "url", s.config.URL, "address", l.Addr(), "did", s.config.DID, "accounts", s.index.Len())
+	var err error
+	select {
+	case err = <-served:
+	case <-ctx.Done():
+	}
+	s.log.Info("stopping")
+	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+	defer cancel()
+	return errors.Join(err, s.http.Shutdown(limit), s.closer.closeAll(limit))
+}
