@@ -119,7 +119,7 @@ func classify(err error, errno syscall.Errno) error {
 		if errors.Is(err, sqlite3.IOERR_DATA) { // a page whose checksum is wrong
 			return ErrCorrupt
 		}
-		if noSpace(errno) {
+		if noSpace(errno) || errors.Is(err, sqlite3.IOERR_SHMSIZE) { // the wal-index could not grow; its errno is lost
 			return ErrFull
 		}
 		return ErrIO

@@ -24,31 +24,24 @@ const busyTimeout = 5 * time.Second
 // fs.ErrNotExist where the directory, or for a read-only handle the file, is
 // missing.
 //
-// On a full disk, where there is no room for the shared index of the WAL, the
-// handle keeps that index in memory and the file to itself: reads go on, a
-// second handle is ErrBusy.
+// Where the shared index of the WAL cannot be written, on a full disk or a
+// read-only file system, the handle keeps that index in memory: reads go on,
+// writes are ErrFull or ErrReadOnly, and on a full disk a second handle may be
+// ErrBusy. Such a handle is best closed when its owner learns of either error:
+// the next one is an ordinary one again if the cause is gone.
 func Open(ctx context.Context, path string, s Schema, o Options) (*DB, error) {
 	db, err := open(ctx, path, s, o)
-	if errors.Is(err, ErrFull) && !o.Exclusive {
-		o.Exclusive = true
-		if alone, err2 := open(ctx, path, s, o); err2 == nil {
-			return alone, nil
-		}
+	if o.Exclusive || !errors.Is(err, ErrFull) && !errors.Is(err, syscall.EROFS) {
+		return db, err
 	}
-	if o.ReadOnly && errors.Is(err, syscall.EROFS) {
-		return openMode(ctx, path, s, o, "ro")
+	o.Exclusive = true // which is SQLite's way to need no shared index
+	if alone, err2 := open(ctx, path, s, o); err2 == nil {
+		return alone, nil
 	}
-	return db, err
+	return nil, err
 }
 
-func open(ctx context.Context, path string, s Schema, o Options) (*DB, error) {
-	if o.ReadOnly {
-		return openMode(ctx, path, s, o, "rw") // a reader of a WAL file writes the shared index
-	}
-	return openMode(ctx, path, s, o, "rwc")
-}
-
-func openMode(ctx context.Context, path string, s Schema, o Options, mode string) (_ *DB, err error) {
+func open(ctx context.Context, path string, s Schema, o Options) (_ *DB, err error) {
 	o = o.withDefaults()
 	db := &DB{path: path, schema: s, options: o, state: &fileState{}}
 	name, err := vfsName(o.VFS)
@@ -68,6 +61,10 @@ func openMode(ctx context.Context, path string, s Schema, o Options, mode string
 			err = db.refuse("open", ErrMemory, r.(error))
 		}
 	}()
+	mode := "rwc"
+	if o.ReadOnly {
+		mode = "rw" // not "ro": a reader of a WAL file takes part in its shared index
+	}
 	id, forget := lend(db.state)
 	defer forget()
 	uri := "file:" + uriPath.Replace(abs) + "?mode=" + mode + "&vfs=" + name + "&" + stateParameter + "=" + id

@@ -53,7 +53,7 @@ type Options struct {
 	PageSize         int    // bytes, used only when the file is created; 0 = 4096
 	ReadOnly         bool   // a query_only connection: never creates, migrates or checkpoints
 	NoAutoCheckpoint bool   // the owner calls Checkpoint; otherwise the WAL is copied back at about 4 MiB
-	MaxMemory        int64  // bytes the connection may use; 0 = 64 MiB. Passing it is ErrMemory
+	MaxMemory        int64  // bytes the connection may use; 0 = 64 MiB, at least 4 MiB. Passing it is ErrMemory
 	Exclusive        bool   // tests: lock the file for one connection, which shows a double open as ErrBusy
 	VFS              string // the registered file system below ours; "" = the operating system. Faults plug in here
 }
@@ -62,6 +62,7 @@ const (
 	defaultCacheKiB  = 256
 	defaultPageSize  = 4096
 	defaultMaxMemory = 64 << 20
+	minMaxMemory     = 4 << 20 // with less than 320 KiB the library ends the process while opening
 	walTarget        = 4 << 20 // bytes of WAL at which SQLite copies it back
 )
 
@@ -75,5 +76,6 @@ func (o Options) withDefaults() Options {
 	if o.MaxMemory == 0 {
 		o.MaxMemory = defaultMaxMemory
 	}
+	o.MaxMemory = max(o.MaxMemory, minMaxMemory)
 	return o
 }

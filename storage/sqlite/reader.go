@@ -14,6 +14,7 @@ type Reader struct {
 	db    *DB
 	ctx   context.Context
 	write bool
+	alone bool // a snapshot's: no transaction function around it to catch the library's panics
 }
 
 // Tx also writes.
@@ -25,10 +26,13 @@ type Tx struct{ *Reader }
 //
 // args: nil, bool, int, int64, string, []byte (nil is NULL), and types with
 // these underneath.
-func (r *Reader) Each(sql string, row func(*Row) error, args ...any) error {
+func (r *Reader) Each(sql string, row func(*Row) error, args ...any) (err error) {
 	db := r.db
 	if db == nil {
 		return errEnded
+	}
+	if r.alone {
+		defer db.catchOutOfMemory(&err)
 	}
 	s, err := db.statements.take(db.conn, sql)
 	if err != nil {
@@ -55,6 +59,9 @@ func (r *Reader) One(sql string, row func(*Row) error, args ...any) (found bool,
 	if db == nil {
 		return false, errEnded
 	}
+	if r.alone {
+		defer db.catchOutOfMemory(&err)
+	}
 	s, err := db.statements.take(db.conn, sql)
 	if err != nil {
 		return false, db.fail(r.ctx, "prepare", err)
@@ -70,6 +77,17 @@ func (r *Reader) One(sql string, row func(*Row) error, args ...any) (found bool,
 		return false, db.fail(r.ctx, "query", s.stmt.Err())
 	}
 	return true, row(&s.row)
+}
+
+// catchOutOfMemory makes an error of the panic by which the library reports
+// that SQLite ran out of memory. SQLite itself is sound after it.
+func (db *DB) catchOutOfMemory(err *error) {
+	if r := recover(); r != nil {
+		if !isOutOfMemory(r) {
+			panic(r)
+		}
+		*err = db.refuse("query", ErrMemory, r.(error))
+	}
 }
 
 // Exec runs a statement to its end and returns how many rows an INSERT, UPDATE

@@ -22,7 +22,7 @@ func (db *DB) BeginSnapshot(ctx context.Context) (*Snapshot, error) {
 	if db.conn != nil && !db.options.ReadOnly {
 		return nil, db.refuse("snapshot", ErrReadOnly, errSnapshotWriter)
 	}
-	r := &Reader{db: db, ctx: ctx}
+	r := &Reader{db: db, ctx: ctx, alone: true}
 	if err := db.enter(r, "snapshot"); err != nil {
 		return nil, err
 	}
@@ -36,11 +36,12 @@ func (db *DB) BeginSnapshot(ctx context.Context) (*Snapshot, error) {
 	return s, nil
 }
 
-func (db *DB) beginSnapshot() error {
+func (db *DB) beginSnapshot() (err error) {
+	defer db.catchOutOfMemory(&err)
 	if err := db.command(beginDeferred); err != nil {
 		return err
 	}
-	_, err := db.pragmaSQL("SELECT count(*) FROM sqlite_schema")
+	_, err = db.pragmaSQL("SELECT count(*) FROM sqlite_schema")
 	return err
 }
 

@@ -84,6 +84,11 @@ func (s fileSystem) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.Fi
 		}
 	}
 	inner, out, err := vfsutil.WrapOpenFilename(s.base, name, flags)
+	if flags&vfs.OPEN_READWRITE != 0 && flags&(vfs.OPEN_MAIN_DB|vfs.OPEN_WAL) != 0 && errors.Is(err, syscall.EROFS) {
+		// What is there can still be read; SQLite refuses writes from here on.
+		flags = flags&^(vfs.OPEN_READWRITE|vfs.OPEN_CREATE) | vfs.OPEN_READONLY
+		inner, out, err = vfsutil.WrapOpenFilename(s.base, name, flags)
+	}
 	if err != nil {
 		return nil, flags, state.fail(err)
 	}
