@@ -37,13 +37,10 @@ var (
 	ErrBadScope     = fmt.Errorf("%w: bad token scope", ErrInvalidToken)
 )
 
-// Pending refuses a sign-up whose names are held by an unfinished one. The same
-// person trying again may go on with that one: see actors/saga.
-type Pending struct {
-	Saga   Saga
-	Same   bool // handle, e-mail address and invite are the unfinished one's
-	Reason error
-}
+// Pending refuses a sign-up whose handle, address and invite are held by one
+// unfinished sign-up. It is an ErrHandleTaken, unless the same person tries
+// again: actors/saga finds out.
+type Pending struct{ Saga Saga }
 
-func (p Pending) Error() string { return p.Reason.Error() + " by an unfinished sign-up" }
-func (p Pending) Unwrap() error { return p.Reason }
+func (p Pending) Error() string { return ErrHandleTaken.Error() + " by an unfinished sign-up" }
+func (p Pending) Unwrap() error { return ErrHandleTaken }

@@ -14,7 +14,7 @@ type Done struct{}
 // ReserveSignup claims a handle, an address, a DID and one use of an invite for
 // a sign-up, and stores the story's first step with them.
 // It is answered with [ErrInvite], [ErrHandleTaken], [ErrEmailTaken] (in this
-// order), [ErrDIDTaken], or [Pending] around one of them.
+// order), [ErrDIDTaken], or with [Pending] before any of them.
 type ReserveSignup struct {
 	mailbox.To[*Accounts, Done]
 	Saga   Saga // its DID is claimed too
