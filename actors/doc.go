@@ -55,12 +55,10 @@
 //	not open any more
 //	an actor leaves (LRU)   nothing                       its shard        the next request                       mailbox: TestHandOver, TestPassivationWaitsForHeldAnswers
 //	while it has work
-//	an actor leaves between nothing: file behind the log  its next start   replay on activation                   repo: TestOlderFileCatchesUp, TestConcurrentWritersTinyLRU
+//	an actor leaves between nothing: file behind the log  its next start   replay on activation                   repo: TestReplayEquivalence, TestOlderFileCatchesUp, TestConcurrentWritersTinyLRU
 //	append and apply
 //	the log itself (lost or what no file had applied      the repo actor   its head is adopted, then #sync        repo: TestFileAheadOfLog
 //	restored)               yet
-//	apply differs from      nothing                       the root check   -                                      repo: TestReplayEquivalence
-//	what was live
 //	a router's shard        that request's answer         itself           goes on with its actors                mailbox: TestAShardContainsItsPanics
 //	(panic)
 //	a story (saga)          nothing: its last step is a   accounts         the start of the server, or the next   saga

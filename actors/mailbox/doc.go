@@ -59,8 +59,8 @@
 //	panic in a shard      its letter gets ErrCrashed                      contained; the shard keeps its actors
 //
 // A singleton has no shard to replace it: it tries a failed Start again by
-// itself, with the same pauses, and so are its restarts paced after crashes in a
-// row. Only its very first Start decides Spawn.
+// itself, with the same pauses, and after several crashes its restarts are paced in
+// the same way. Only its very first Start decides Spawn.
 //
 // # Design notes
 //
@@ -81,9 +81,9 @@
 //   - The library's goroutine per run of a mailbox: the stack of each had to grow
 //     again, which was 46 % of the CPU of an Ask. Parked goroutines are used again;
 //     unlike a pool, nothing ever waits for one.
-//   - Restart on every second thought: an instance that crashed is never used
-//     again, and neither are results that come back to it (Self.Run is bound to its
-//     instance).
+//   - The library's ways to go on after a panic with the same state. An instance
+//     that crashed is never used again, and neither are results that come back to
+//     it: Self.Run is bound to its instance.
 //   - Stopping a leaving actor at once: an append cannot be cancelled, so its asker
 //     would be told an error although the write happened.
 package mailbox

@@ -36,6 +36,21 @@ func TestMetricsSayWhatActorsDo(t *testing.T) {
 	<-queued.done
 }
 
+func TestStoriesShareALabel(t *testing.T) {
+	sys := system(t)
+	for _, name := range []string{"told/1", "told/2"} {
+		h, err := mailbox.Spawn(sys, name, 4, func(mailbox.Self) *probe { return &probe{} })
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer h.Stop(t.Context())
+		wants(t, h.Address(), value(1), 1, nil)
+	}
+	if n := gathered(t, "troupe_actor_live", "told"); n != 2 {
+		t.Errorf("live: %v", n)
+	}
+}
+
 // gathered reads one value of the default registry (the count of a histogram),
 // 0 if there is none.
 func gathered(t *testing.T, name, actor string) float64 {

@@ -3,6 +3,7 @@ package mailbox
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -18,11 +19,13 @@ type Handle[A Actor] struct{ s *singleton }
 // Spawn starts a singleton and waits for its Start; if that fails the error is
 // returned and nothing is left running. limit bounds the requests that are
 // admitted and not yet answered. After a later crash a failing Start is tried
-// again by itself, with backoff.
+// again by itself, with backoff. Of a name such as "sagas/<id>" metrics show only
+// what stands before the slash: a label for every story would never end.
 func Spawn[A Actor](sys *System, name string, limit int, produce func(Self) A) (*Handle[A], error) {
 	s := &singleton{gate: gate{limit: int64(limit)}, first: make(chan error, 1), end: make(chan struct{})}
+	label, _, _ := strings.Cut(name, "/")
 	s.host = &host{
-		sys: sys, kind: &kind{name: name}, name: name, boss: s,
+		sys: sys, kind: &kind{name: label}, name: name, boss: s,
 		produce: func(self Self) Actor { return produce(self) },
 		slots:   make(chan struct{}, 1),
 	}
@@ -132,7 +135,7 @@ func (s *singleton) tick() {
 }
 
 func (s *singleton) stats() (string, Stats) {
-	return s.host.name, Stats{
+	return s.host.kind.name, Stats{
 		Live: 1, Queued: int(s.open.Load()), Activations: 1,
 		Crashes: s.host.kind.crashes.Load(), Busy: s.busy.Load(),
 	}
