@@ -18,14 +18,10 @@ const cidHead = "\x01\x71\x12\x20"
 func (d digest) isZero() bool { return d == digest{} }
 
 func (d digest) cid() cid.Cid {
-	var b [len(cidHead) + sha256.Size]byte
-	copy(b[:], cidHead)
-	copy(b[len(cidHead):], d[:])
-	_, c, err := cid.CidFromBytes(b[:])
-	if err != nil {
-		panic("mst: a CID of constant form does not parse: " + err.Error())
-	}
-	return c
+	var hash [2 + sha256.Size]byte
+	copy(hash[:], cidHead[2:])
+	copy(hash[2:], d[:])
+	return cid.NewCidV1(cid.DagCBOR, hash[:])
 }
 
 // digestOf refuses every other form of CID, cid.Undef among them.

@@ -1,8 +1,6 @@
 package mst
 
 import (
-	"crypto/sha256"
-
 	"github.com/ipfs/go-cid"
 
 	"troupe/storage/car"
@@ -25,8 +23,12 @@ func (e *Edit) Finish() (*Tree, Changes, error) {
 		return nil, Changes{}, e.err
 	}
 	e.err = errFinished
-	var p packer
-	p.seal(&e.top)
+	var p pack
+	p.addUnsealed(&e.top)
+	made := p.blocks()
+	if e.top.node != nil {
+		e.top.sum = e.top.node.sum
+	}
 
 	gone := make(map[digest]bool, len(e.gone))
 	for _, sum := range e.gone {
@@ -35,13 +37,14 @@ func (e *Edit) Finish() (*Tree, Changes, error) {
 	// A node made by this Edit may turn out equal to one it took out, after a
 	// change and its undoing: that one stayed. No other node of the old tree can
 	// be equal to a new one, because they would hold the same keys twice.
-	fresh := p.blocks(func(sum digest) bool {
-		if gone[sum] {
+	fresh := made[:0]
+	for i, block := range made {
+		if sum := p.nodes[i].sum; gone[sum] {
 			gone[sum] = false
-			return false
+		} else {
+			fresh = append(fresh, block)
 		}
-		return true
-	})
+	}
 	removed := make([]cid.Cid, 0, len(e.gone))
 	for _, sum := range e.gone {
 		if gone[sum] {
@@ -53,54 +56,4 @@ func (e *Edit) Finish() (*Tree, Changes, error) {
 	}
 	t := &Tree{loader: e.loader, root: e.top.sum.cid(), top: e.top}
 	return t, Changes{Root: t.root, New: fresh, Removed: removed}, nil
-}
-
-// packer encodes nodes one behind the other, so that a tree's worth of blocks is
-// one allocation.
-type packer struct {
-	buf   []byte
-	packs []pack
-}
-
-type pack struct {
-	sum        digest
-	start, end int // in packer.buf
-}
-
-// add encodes a sealed node.
-func (p *packer) add(n *node) {
-	start := len(p.buf)
-	p.buf = n.encode(p.buf)
-	p.packs = append(p.packs, pack{n.sum, start, len(p.buf)})
-}
-
-// seal encodes and hashes the unsealed nodes under l, children first because
-// their sums are in their parent, but lists them parents first.
-func (p *packer) seal(l *link) {
-	n := l.node
-	if n == nil || n.sealed {
-		return
-	}
-	at := len(p.packs)
-	p.packs = append(p.packs, pack{})
-	for i := range len(n.entries) + 1 {
-		p.seal(n.gap(i))
-	}
-	start := len(p.buf)
-	p.buf = n.encode(p.buf)
-	n.sum = sha256.Sum256(p.buf[start:])
-	n.sealed = true
-	l.sum = n.sum
-	p.packs[at] = pack{n.sum, start, len(p.buf)}
-}
-
-// blocks returns what was packed, in order, without what keep refuses.
-func (p *packer) blocks(keep func(digest) bool) []car.Block {
-	out := make([]car.Block, 0, len(p.packs))
-	for _, b := range p.packs {
-		if keep == nil || keep(b.sum) {
-			out = append(out, car.Block{CID: b.sum.cid(), Data: p.buf[b.start:b.end:b.end]})
-		}
-	}
-	return out
 }

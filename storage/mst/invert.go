@@ -36,13 +36,15 @@ func Invert(t *Tree, ops []Op) (*Tree, error) {
 		return cmp.Compare(a.Key, b.Key)
 	})
 	seen := make(map[string]bool, len(ops))
-	e := t.Edit()
-	e.partial = true
 	for _, op := range ops {
 		if seen[op.Key] {
 			return nil, invalid("two operations on %q", op.Key)
 		}
 		seen[op.Key] = true
+	}
+	e := t.Edit()
+	e.partial = true
+	for _, op := range ops {
 		if err := e.undo(op); err != nil {
 			return nil, fmt.Errorf("mst: undoing the operation on %q: %w", op.Key, err)
 		}

@@ -10,7 +10,7 @@ import (
 // down to where its search ends: what proves to someone who trusts the root
 // which record key has, or that it has none (com.atproto.sync.getRecord).
 func (t *Tree) Path(key string) ([]car.Block, error) {
-	var p packer
+	var p pack
 	l, layer, s := &t.top, anyLayer, span{}
 	for {
 		n, err := t.open(l, layer, s)
@@ -21,7 +21,7 @@ func (t *Tree) Path(key string) ([]car.Block, error) {
 		i, found := n.find(key)
 		l = n.gap(i)
 		if found || l.absent() {
-			return p.blocks(nil), nil
+			return p.blocks(), nil
 		}
 		layer, s = n.layer-1, n.span(i, s)
 	}
@@ -41,12 +41,12 @@ func (t *Tree) Proof(keys ...string) ([]car.Block, error) {
 	if err := c.visit(&t.top, anyLayer, span{}, slices.Compact(keys), false, false); err != nil {
 		return nil, err
 	}
-	return c.blocks(nil), nil
+	return c.blocks(), nil
 }
 
 type cover struct {
 	loader
-	packer
+	pack
 }
 
 // visit adds the node behind l and goes on to the gaps that keys, all in s, fall
