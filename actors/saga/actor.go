@@ -19,6 +19,7 @@ import (
 type Options struct {
 	System    *mailbox.System
 	Accounts  mailbox.Address[*account.Accounts]
+	Index     *account.Index
 	Passwords *account.Passwords
 	Tokens    account.Tokens
 	Handles   account.HandleRules

@@ -42,6 +42,11 @@ func (w *signup) prepare(m tell) (atcrypto.PrivateKeyExportable, error) {
 			return nil, err
 		}
 	}
+	// Saves hashing for a name that is plainly gone. With invites the reservation
+	// says so, because the invite comes first.
+	if _, taken := w.o.Index.ByHandle(d.Handle); taken && !w.o.InviteRequired {
+		return nil, account.ErrHandleTaken
+	}
 	if w.o.InviteRequired { // else a code is not looked at, like in the reference
 		d.Invite = in.Invite
 	}

@@ -1,0 +1,328 @@
+package saga
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/bluesky-social/indigo/atproto/atcrypto"
+	"github.com/bluesky-social/indigo/atproto/syntax"
+
+	"troupe/actors/account"
+	"troupe/actors/identity/plc"
+	"troupe/actors/mailbox"
+	"troupe/actors/outbound"
+	"troupe/actors/repo"
+	"troupe/sequencing"
+	"troupe/storage/accountdb"
+	"troupe/storage/keys"
+	"troupe/storage/repodb"
+)
+
+// directory is a PLC directory of did → operations that can be made to fail.
+type directory struct {
+	mu   sync.Mutex
+	ops  map[string][]json.RawMessage
+	sent map[string]int // submissions per DID
+	mode atomic.Int32
+}
+
+const (
+	answers  int32 = iota
+	swallows       // takes the operation, and the answer is lost
+	down           // answers nothing
+	refuses        // says no
+)
+
+func (d *directory) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	did, suffix, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if r.Method == http.MethodPost {
+		d.post(w, r, did)
+		return
+	}
+	ops := d.ops[did]
+	switch {
+	case d.mode.Load() == down || d.mode.Load() == swallows:
+		w.WriteHeader(http.StatusServiceUnavailable)
+	case len(ops) == 0:
+		w.WriteHeader(http.StatusNotFound)
+	case suffix == "log/last":
+		w.Write(ops[len(ops)-1])
+	case suffix == "log":
+		json.NewEncoder(w).Encode(ops)
+	}
+}
+
+func (d *directory) post(w http.ResponseWriter, r *http.Request, did string) {
+	d.sent[did]++
+	body, _ := io.ReadAll(r.Body)
+	switch d.mode.Load() {
+	case down:
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	case refuses:
+		w.WriteHeader(http.StatusBadRequest)
+		io.WriteString(w, `{"message":"no such luck"}`)
+		return
+	}
+	if len(d.ops[did]) > 0 {
+		w.WriteHeader(http.StatusBadRequest)
+		io.WriteString(w, `{"message":"operations not correctly ordered"}`)
+		return
+	}
+	op, err := plc.Parse(body)
+	if err != nil {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	if hash, err := op.DID(); err != nil || hash != did {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	d.ops[did] = append(d.ops[did], body)
+	if d.mode.Load() == swallows {
+		w.WriteHeader(http.StatusGatewayTimeout)
+	}
+}
+
+// dids are the DIDs that exist.
+func (d *directory) dids() (all []syntax.DID) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for did := range d.ops {
+		all = append(all, syntax.DID(did))
+	}
+	return all
+}
+
+func (d *directory) submissions() (n int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, k := range d.sent {
+		n += k
+	}
+	return n
+}
+
+// world is a whole tree over a folder, and a directory outside that survives
+// its restarts.
+type world struct {
+	t       *testing.T
+	dir     string
+	plc     *directory
+	server  *httptest.Server
+	rotate  atcrypto.PrivateKey
+	clock   atomic.Int64 // µs ahead of the real clock
+	options func(*Options)
+
+	// of one process
+	log      *sequencing.SQLiteLog
+	sys      *mailbox.System
+	accounts *mailbox.Handle[*account.Accounts]
+	index    *account.Index
+	flusher  *repo.Flusher
+	repos    *mailbox.Router[*repo.Repo]
+	sagas    *Handle
+	vault    *keys.Vault
+}
+
+func newWorld(t *testing.T, options func(*Options)) *world {
+	t.Helper()
+	w := &world{t: t, dir: t.TempDir(), plc: &directory{ops: map[string][]json.RawMessage{}, sent: map[string]int{}}, options: options}
+	w.server = httptest.NewServer(w.plc)
+	t.Cleanup(w.server.Close)
+	var err error
+	if w.rotate, err = atcrypto.GeneratePrivateKeyK256(); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"keys", "actors"} {
+		if err := os.Mkdir(filepath.Join(w.dir, name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.start()
+	t.Cleanup(w.stop)
+	return w
+}
+
+func (w *world) now() time.Time {
+	return time.Now().Add(time.Duration(w.clock.Load()) * time.Microsecond)
+}
+
+func (w *world) start() {
+	w.t.Helper()
+	quiet := slog.New(slog.DiscardHandler)
+	var err error
+	check := func(e error) {
+		w.t.Helper()
+		if e != nil {
+			w.t.Fatal(e)
+		}
+	}
+	w.vault, _, err = keys.OpenVault(filepath.Join(w.dir, "keys", "kek"), true)
+	check(err)
+	w.log, err = sequencing.OpenLog(context.Background(), filepath.Join(w.dir, "sequencer.sqlite"), sequencing.LogOptions{Logger: quiet})
+	check(err)
+	w.sys, w.index = mailbox.NewSystem(quiet), account.NewIndex()
+	w.accounts, err = account.Spawn(w.sys, account.Options{
+		Path: filepath.Join(w.dir, accountdb.FileName), Log: w.log, Index: w.index, Tick: time.Hour, Logger: quiet,
+	})
+	check(err)
+	w.flusher = repo.NewFlusher(w.dir, w.log, quiet)
+	config := repo.Config{
+		Root: filepath.Join(w.dir, "actors"), Vault: w.vault, Log: w.log, Append: w.log.Append,
+		Clock: sequencing.SystemClock(), Flusher: w.flusher, Snapshots: &repodb.Snapshots{}, Logger: quiet,
+	}
+	w.repos = mailbox.NewRouter(w.sys, mailbox.RouterOptions{Name: "repo", Live: 64, Shards: 4, Log: quiet}, func(key string, self mailbox.Self) *repo.Repo {
+		return repo.New(config, syntax.DID(key), self)
+	})
+	o := Options{
+		System: w.sys, Accounts: w.accounts.Address(), Index: w.index, Vault: w.vault, Actors: filepath.Join(w.dir, "actors"),
+		Passwords: account.NewPasswords(account.PasswordOptions{MemoryKiB: 64, Passes: 1, Waiting: 1000}),
+		Tokens:    account.Tokens{Secret: []byte("secret"), ServiceDID: "did:web:pds.test"},
+		Handles:   account.HandleRules{Domains: []string{".pds.test"}},
+		Directory: plc.NewDirectory(w.server.URL, outbound.NewClient(outbound.Options{AllowPrivate: true, AllowHTTP: true})),
+		Rotation:  w.rotate, Endpoint: "https://pds.test",
+		CreateRepo: func(ctx context.Context, did syntax.DID, m repo.Create) (repo.Commit, error) {
+			return mailbox.Ask(ctx, w.repos.Of(did.String()), m)
+		},
+		Patience: 100 * time.Millisecond, Retry: 5 * time.Millisecond, Running: 128, Now: w.now, Logger: quiet,
+	}
+	if w.options != nil {
+		w.options(&o)
+	}
+	w.sagas, err = Spawn(o)
+	check(err)
+}
+
+// stop ends the process and checks what it leaves.
+func (w *world) stop() {
+	w.t.Helper()
+	if w.sagas == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	errs := []error{w.sagas.Stop(ctx), w.repos.Close(ctx), w.accounts.Stop(ctx)}
+	w.flusher.Close()
+	errs = append(errs, w.log.Close())
+	if err := errors.Join(errs...); err != nil {
+		w.t.Error(err)
+	}
+	w.sys.Shutdown()
+	w.sagas = nil
+	w.inspect()
+}
+
+// inspect checks the invariants of account.sqlite.
+func (w *world) inspect() {
+	w.t.Helper()
+	db, err := accountdb.Open(context.Background(), filepath.Join(w.dir, accountdb.FileName), accountdb.Options{})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer db.Close()
+	err = db.Read(context.Background(), func(r *accountdb.Reader) error {
+		bad, err := r.Check()
+		if len(bad) > 0 {
+			w.t.Errorf("broken invariants: %v", bad)
+		}
+		return err
+	})
+	if err != nil {
+		w.t.Error(err)
+	}
+}
+
+func (w *world) signUp(m SignUp) (account.Session, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	return mailbox.Ask(ctx, w.sagas.Address(), m)
+}
+
+func (w *world) unfinished() []account.Saga {
+	w.t.Helper()
+	all, err := mailbox.Ask(context.Background(), w.accounts.Address(), account.ListSagas{Kind: kindSignup})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return all
+}
+
+// settled waits until no story is left.
+func (w *world) settled() {
+	w.t.Helper()
+	for end := time.Now().Add(20 * time.Second); len(w.unfinished()) > 0; time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(end) {
+			w.t.Fatalf("still unfinished: %+v", w.unfinished())
+		}
+	}
+}
+
+func person(name string) SignUp {
+	return SignUp{Handle: name + ".pds.test", Email: name + "@mail.test", Password: "secret of " + name}
+}
+
+// complete checks that an account is all there, exactly once.
+func (w *world) complete(did syntax.DID, status sequencing.Status) {
+	w.t.Helper()
+	a, ok := w.index.ByDID(did)
+	if !ok || a.Locked || !a.HasPassword || a.Status != status {
+		w.t.Errorf("index has %+v", a)
+	}
+	head, ok, err := w.log.Head(context.Background(), did)
+	if err != nil || !ok || head.Status != status || head.Incarnation != 1 {
+		w.t.Errorf("head %+v, %v, %v", head, ok, err)
+	}
+	kinds := ""
+	err = w.log.Replay(context.Background(), did, 0, func(e sequencing.Event) error {
+		if e.Visibility == sequencing.Public {
+			kinds += e.Kind.String() + " "
+		} else {
+			kinds += "(" + e.Kind.String() + ") "
+		}
+		return nil
+	})
+	want := "identity account commit sync "
+	if status != sequencing.StatusActive {
+		want = "(commit) "
+	}
+	if err != nil || kinds != want {
+		w.t.Errorf("log has %q, want %q, %v", kinds, want, err)
+	}
+	if _, err := w.vault.ReadSigningKey(keys.ActorDir(filepath.Join(w.dir, "actors"), did), did); err != nil {
+		w.t.Error(err)
+	}
+}
+
+// absent checks that nothing is left of any sign-up but accounts, and that
+// there are n of those.
+func (w *world) absent(n int) {
+	w.t.Helper()
+	if w.index.Len() != n {
+		w.t.Errorf("%d accounts, want %d", w.index.Len(), n)
+	}
+	folders, err := filepath.Glob(filepath.Join(w.dir, "actors", "*", "*"))
+	if err != nil || len(folders) != n {
+		w.t.Errorf("folders %v, want %d, %v", folders, n, err)
+	}
+	if heads, err := w.log.Heads(context.Background(), sequencing.HeadCursor{}, 100); err != nil || len(heads) != n {
+		w.t.Errorf("%d heads, want %d, %v", len(heads), n, err)
+	}
+	if left := w.unfinished(); len(left) > 0 {
+		w.t.Errorf("unfinished %+v", left)
+	}
+}
