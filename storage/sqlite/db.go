@@ -53,13 +53,14 @@ func (db *DB) Transact(ctx context.Context, fn func(*Tx) error) error {
 // TransactFull is Transact with a commit that is on the medium when it
 // returns, whatever the durability of the handle. All earlier commits of the
 // file are then on the medium too.
-func (db *DB) TransactFull(ctx context.Context, fn func(*Tx) error) error {
+func (db *DB) TransactFull(ctx context.Context, fn func(*Tx) error) (err error) {
 	if db.options.Durability == Full {
 		return db.Transact(ctx, fn)
 	}
 	if db.conn == nil || db.open != nil || db.unusable != nil {
 		return db.Transact(ctx, fn) // which says why not
 	}
+	defer db.catchOutOfMemory(&err) // of the two switches; Transact sees to its own
 	if err := db.conn.Exec("PRAGMA synchronous=FULL"); err != nil {
 		return db.fail(ctx, "set synchronous", err)
 	}
