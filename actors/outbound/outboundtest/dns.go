@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/netip"
 	"strings"
-	"sync"
 )
 
 // Answer is what a name resolves to. Both empty: the name exists and has no records.
@@ -23,9 +22,6 @@ type Answer struct {
 // "no such name".
 type DNS struct {
 	Lookup func(name string) (a Answer, known bool)
-
-	mu      sync.Mutex
-	queries map[string]int
 }
 
 // NewDNS returns a DNS that knows the names of zone and no others.
@@ -44,13 +40,6 @@ func Hosts(addrs map[string]string) map[string]Answer {
 		zone[name] = a
 	}
 	return zone
-}
-
-// Queries is how many questions were asked about name.
-func (d *DNS) Queries(name string) int {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.queries[name]
 }
 
 // Resolver is a net.Resolver whose every question goes to d.
@@ -98,13 +87,6 @@ func (d *DNS) reply(query []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.mu.Lock()
-	if d.queries == nil {
-		d.queries = make(map[string]int)
-	}
-	d.queries[name]++
-	d.mu.Unlock()
-
 	answer, known := d.Lookup(name)
 	var records [][]byte
 	kind := binary.BigEndian.Uint16(query[end-4:])
