@@ -150,7 +150,7 @@ func (c *compiler) object(d *definition) (*objectRules, error) {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 		o.properties = append(o.properties, property{name: name, schema: s,
-			required: slices.Contains(d.Required, name), nullable: slices.Contains(d.Nullable, name)})
+			required: slices.Contains(d.Required, name) && d.Properties[name].Default == nil, nullable: slices.Contains(d.Nullable, name)})
 	}
 	for i := range o.properties {
 		o.byName[o.properties[i].name] = &o.properties[i]

@@ -80,6 +80,23 @@ func (m *Method) CheckInput(v any) error {
 // Errors are of type ErrInvalid; their paths begin with "Input".
 func (m *Method) CheckJSON(body []byte) error { return checkText(m.input, body, "Input") }
 
+// Members walks the properties of a JSON object that CheckJSON has accepted: each gets the name and the text of the
+// value, which aliases the object's. A text that is not such an object ends in an error.
+func Members(object []byte, each func(name string, value []byte) error) error {
+	r := reader{text: object}
+	r.space()
+	if r.peek() != '{' {
+		return errSyntax
+	}
+	return r.members(func(name string) error {
+		start := r.at
+		if err := r.skip(); err != nil {
+			return err
+		}
+		return each(name, object[start:r.at])
+	})
+}
+
 // CheckOutput is CheckJSON for what the method answers; for tests and development.
 func (m *Method) CheckOutput(body []byte) error { return checkText(m.output, body, "Output") }
 

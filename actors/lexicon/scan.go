@@ -71,6 +71,9 @@ func (r *reader) span() ([]byte, error) {
 	start := r.at
 	ascii := true
 	for r.at++; r.at < len(r.text); r.at++ {
+		if plain[r.text[r.at]] {
+			continue
+		}
 		switch c := r.text[r.at]; {
 		case c == '"':
 			r.at++
@@ -93,6 +96,14 @@ func (r *reader) span() ([]byte, error) {
 	}
 	return nil, errSyntax
 }
+
+// plain marks the bytes that mean nothing but themselves inside of a string: nearly all of a body.
+var plain = func() (t [256]bool) {
+	for c := 0x20; c < utf8.RuneSelf; c++ {
+		t[c] = c != '"' && c != '\\'
+	}
+	return t
+}()
 
 func (r *reader) peek() byte {
 	if r.at < len(r.text) {

@@ -48,7 +48,7 @@ type objectRules struct {
 type property struct {
 	name     string
 	schema   *schema
-	required bool
+	required bool // and without a default: that stands in for what is missing
 	nullable bool
 }
 

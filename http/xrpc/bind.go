@@ -20,8 +20,9 @@ const jsonType = "application/json"
 type bound struct {
 	Route
 	method   *lexicon.Method
-	fields   []field // of P
-	json     bool    // the input is JSON
+	fields   []field        // of P
+	members  map[string]int // of I, by property; nil = left to encoding/json
+	json     bool           // the input is JSON
 	observer observer
 }
 
@@ -31,7 +32,7 @@ func bind(r Route, catalog *lexicon.Catalog) (*bound, error) {
 	if !ok {
 		return nil, fmt.Errorf("xrpc: %s is in no lexicon", r.NSID)
 	}
-	b := &bound{Route: r, method: m, json: m.Input == jsonType}
+	b := &bound{Route: r, method: m, json: m.Input == jsonType, members: membersOf(r.input)}
 	problem := func(format string, args ...any) error {
 		return fmt.Errorf("xrpc: %s: %s", r.NSID, fmt.Sprintf(format, args...))
 	}

@@ -20,15 +20,15 @@ const (
 
 // pacedReader reads a request body as sent: no slower than bodyPace and no longer than limit.
 type pacedReader struct {
-	body    io.ReadCloser
-	control *http.ResponseController
-	began   time.Time
-	read    int64
-	limit   int64
+	body   io.ReadCloser
+	writer *recorder
+	began  time.Time
+	read   int64
+	limit  int64
 }
 
 func newPacedReader(c *Call, limit int64) *pacedReader {
-	return &pacedReader{body: c.Request.Body, control: c.writer.control, began: time.Now(), limit: limit}
+	return &pacedReader{body: c.Request.Body, writer: c.writer, began: time.Now(), limit: limit}
 }
 
 func (r *pacedReader) Read(p []byte) (int, error) {
@@ -36,7 +36,7 @@ func (r *pacedReader) Read(p []byte) (int, error) {
 		p = p[:max(left, 0)]
 	}
 	grace := bodyGrace + time.Duration(r.read/bodyPace)*time.Second
-	_ = r.control.SetReadDeadline(r.began.Add(grace)) // not supported by test recorders
+	_ = r.writer.control.SetReadDeadline(r.began.Add(grace)) // not supported by test recorders
 	n, err := r.body.Read(p)
 	r.read += int64(n)
 	if r.read > r.limit {
@@ -44,7 +44,8 @@ func (r *pacedReader) Read(p []byte) (int, error) {
 	}
 	if err == io.EOF {
 		// From here on the server reads ahead to notice a vanishing client; it must not run into the deadline.
-		_ = r.control.SetReadDeadline(time.Time{})
+		_ = r.writer.control.SetReadDeadline(time.Time{})
+		r.writer.unread = false
 	} else if err != nil {
 		err = bodyError(err)
 	}

@@ -41,7 +41,8 @@
 // # Design notes
 //
 // Parameters are decoded by a plan made at start; bodies are read once, checked as text by the lexicon package (depth,
-// duplicates, types) and decoded by encoding/json. A record stays a json.RawMessage until storage/dag parses it.
+// duplicates, types) and decoded property by property with encoding/json; a json.RawMessage aliases the body, so a record
+// is first parsed by storage/dag.
 //
 // JSON bodies are read as sent before they are decompressed. A streaming decompressor would hold its window, up to
 // 16 MB for brotli, for as long as the sender likes.

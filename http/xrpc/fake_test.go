@@ -380,3 +380,7 @@ func chunked(path, contentType, body string, headers ...string) string {
 	}
 	return request("POST", path, body+"0\r\n\r\n", append(headers, "Transfer-Encoding: chunked"))
 }
+
+var quiet = slog.New(slog.DiscardHandler)
+
+func contentLength(n int) string { return fmt.Sprint(n) }

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"net/http"
+	"reflect"
 	"strings"
+
+	"troupe/actors/lexicon"
 )
 
 // parseInput reads, checks and decodes the body of a procedure into a new I, or prepares the stream. Nothing is held
@@ -100,12 +102,58 @@ func (b *bound) decode(body []byte) (any, error) {
 			return nil, err
 		}
 	}
-	if err := json.Unmarshal(body, in); err != nil {
-		var mismatch *json.UnmarshalTypeError
-		if errors.As(err, &mismatch) {
-			return nil, invalid("Input/"+strings.ReplaceAll(mismatch.Field, ".", "/")+" has the wrong type", err)
-		}
-		return nil, &Error{Status: http.StatusBadRequest, Message: "Input is not valid: " + err.Error(), Cause: err}
+	if b.members == nil {
+		return in, unmarshal("Input", body, in)
 	}
-	return in, nil
+	into := reflect.ValueOf(in).Elem()
+	return in, lexicon.Members(body, func(name string, value []byte) error {
+		i, ok := b.members[name]
+		if !ok {
+			return nil
+		}
+		field := into.Field(i)
+		if field.Type() == rawType {
+			field.SetBytes(value) // the record, perhaps a megabyte: neither read nor copied
+			return nil
+		}
+		return unmarshal("Input/"+name, value, field.Addr().Interface())
+	})
+}
+
+func unmarshal(path string, text []byte, into any) error {
+	err := json.Unmarshal(text, into)
+	var mismatch *json.UnmarshalTypeError
+	if errors.As(err, &mismatch) {
+		if mismatch.Field != "" {
+			path += "/" + strings.ReplaceAll(mismatch.Field, ".", "/")
+		}
+		return invalid(path+" has the wrong type", err)
+	}
+	if err != nil { // a type that parses for itself refused
+		return invalid(path+" is not valid", err)
+	}
+	return nil
+}
+
+// membersOf maps the properties of a body to the fields of its struct. It returns nil for what encoding/json has to
+// sort out as a whole: types that are no plain structs, embedded fields, options other than omitempty.
+func membersOf(t reflect.Type) map[string]int {
+	if t == nil || t.Kind() != reflect.Struct || reflect.PointerTo(t).Implements(reflect.TypeFor[json.Unmarshaler]()) {
+		return nil
+	}
+	members := make(map[string]int, t.NumField())
+	for i := range t.NumField() {
+		f := t.Field(i)
+		name, option, _ := strings.Cut(f.Tag.Get("json"), ",")
+		if f.Anonymous || option != "" && option != "omitempty" && option != "omitzero" {
+			return nil
+		}
+		if name == "" {
+			name = f.Name
+		}
+		if f.IsExported() && f.Tag.Get("json") != "-" {
+			members[name] = i
+		}
+	}
+	return members
 }

@@ -13,6 +13,9 @@ const stall = 30 * time.Second
 // (about 1 KB/s).
 const chunk = 32 << 10
 
+// discard is how long the server may go on reading a body that the handler left, before it answers or closes.
+const discard = 5 * time.Second
+
 // recorder is the ResponseWriter of a call: it remembers status and size, and gives every write a deadline so that a
 // reader who stops reading does not keep the goroutine.
 type recorder struct {
@@ -22,10 +25,11 @@ type recorder struct {
 	bytes   int64 // of the body
 	began   bool
 	broken  bool // a write failed: nobody is reading
+	unread  bool // the request's body was not read to its end
 }
 
-func newRecorder(w http.ResponseWriter) *recorder {
-	return &recorder{ResponseWriter: w, control: http.NewResponseController(w)}
+func newRecorder(w http.ResponseWriter, r *http.Request) *recorder {
+	return &recorder{ResponseWriter: w, control: http.NewResponseController(w), unread: r.ContentLength != 0}
 }
 
 // Unwrap lets http.ResponseController, and with it WebSocket upgrades, reach the connection.
@@ -34,6 +38,9 @@ func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 func (w *recorder) WriteHeader(status int) {
 	if status >= 200 || status == http.StatusSwitchingProtocols {
 		w.status, w.began = status, true
+		if w.unread { // net/http reads on, up to 256 KB, before the header leaves; it resets this for the next request
+			_ = w.control.SetReadDeadline(time.Now().Add(discard))
+		}
 	}
 	w.deadline(stall)
 	w.ResponseWriter.WriteHeader(status)

@@ -121,7 +121,7 @@ func (s *Server) Draining() <-chan struct{} { return s.door.closed }
 
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	began := time.Now()
-	c := &Call{ClientIP: ClientIP(r), RequestID: newRequestID(), server: s, writer: newRecorder(w)}
+	c := &Call{ClientIP: ClientIP(r), RequestID: newRequestID(), server: s, writer: newRecorder(w, r)}
 	c.Request = r.WithContext(context.WithValue(r.Context(), callKey{}, c))
 	s.metrics.inFlight.Inc()
 	defer func() {
@@ -149,9 +149,6 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}()
 	defer func() { s.memory.give(c.charged) }()
 	defer s.recover(c)
-	if r.ContentLength != 0 { // a body nobody reads is discarded when the answer is sent: that may not take forever
-		_ = c.writer.control.SetReadDeadline(began.Add(bodyGrace))
-	}
 	if err := s.call(c); err != nil {
 		c.fail(err)
 	}
@@ -176,15 +173,12 @@ func (s *Server) recover(c *Call) {
 	c.finish()
 }
 
-// finish sends what is left of the response and takes our deadlines off the connection.
+// finish sends what is left of the response.
 func (c *Call) finish() {
 	if c.outside {
 		return // the connection is not ours any more
 	}
 	c.writer.finish()
-	if c.Request.ContentLength != 0 {
-		_ = c.writer.control.SetReadDeadline(time.Time{})
-	}
 }
 
 func newRequestID() string {
