@@ -2,6 +2,7 @@ package dag_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
+	"github.com/ipfs/go-cid"
 
 	"troupe/storage/dag"
 )
@@ -95,11 +97,16 @@ func TestFromJSONPlain(t *testing.T) {
 		`{"$link":"/ipfs/` + linkText + `"}`,                   // which go-cid would take
 		`{"$link":"f01711220` + strings.Repeat("0", 64) + `"}`, // base16
 		`{"$link":"b` + strings.Repeat("a", dag.MaxCIDText) + `"}`,
+		`{"$link":"` + longCID(t) + `"}`,                                       // well-formed, and longer than is looked at
+		`{"$link":"zQmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPbdG"}`,          // version 0 has no prefix
+		`{"$link":"bciqj23bl4uhxa2kti6nltxzm4pw4vefwqbj4aczqas37blgl4huo5xy"}`, // the same one, prefixed
+		`{"$link":{"$bytes":"` + inBase64(linkText) + `"}}`, `{"$bytes":{"$bytes":"AAE"}}`,
 		`{"$bytes":[1,2,3]}`, `{"$bytes":"*"}`, `{"$bytes":"A"}`, `{"$bytes":"AA="}`,
 		`{"$bytes":"AAE=="}`, `{"$bytes":"===="}`, `{"$bytes":"-_-_"}`, `{"$bytes":"AA\nE"}`,
 		`{"$bytes":"AAE","other":"blah"}`, `{"$bytes":"AAE","$link":"` + linkText + `"}`,
 		`{"$type":""}`, `{"$type":null}`, `{"$type":123}`, `{"$type":["blob"]}`,
 		`{"cid":"` + blobText + `","mimeType":"a/b","more":1}`, `{"cid":"x","mimeType":"a/b"}`,
+		`{"cid":"` + base58(t, blobText) + `","mimeType":"a/b"}`, // not its usual spelling
 		`{"cid":"` + blobText + `","mimeType":""}`, `{"cid":"` + blobText + `","mimeType":5}`,
 	} {
 		src := `{"a":` + v + `}`
@@ -118,6 +125,25 @@ func TestFromJSONPlain(t *testing.T) {
 			t.Errorf("%s: has blobs %v", src, rec.Blobs)
 		}
 	}
+}
+
+func inBase64(s string) string { return base64.RawStdEncoding.EncodeToString([]byte(s)) }
+
+// longCID has a digest of 2000 bytes, which nothing forbids a CID to have.
+func longCID(t *testing.T) string {
+	c, err := cid.Cast(append([]byte{1, 0x71, 0x12, 0xd0, 0x0f}, make([]byte, 2000)...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c.String()
+}
+
+func base58(t *testing.T, s string) string {
+	out, err := cid.MustParse(s).StringOfBase('z')
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
 }
 
 func TestFromJSONErrors(t *testing.T) {
@@ -222,6 +248,7 @@ func TestFromJSONWithType(t *testing.T) {
 		{`{"toolong":1,"$type":"com.example.note","text":"x"}`, nil},
 		{`{"$type":"com.example.other"}`, dag.ErrType},
 		{`{"$type":"com.example.note2"}`, dag.ErrType},
+		{`{"$type":{"$bytes":"` + inBase64("com.example.note") + `"}}`, dag.ErrType},
 		{`{"$type":""}`, dag.ErrType}, {`{"$type":null}`, dag.ErrType}, {`{"$type":["com.example.note"]}`, dag.ErrType},
 		{`{"$type":"com.example.note","$type":"com.example.note"}`, dag.ErrDuplicateKey},
 		{`{"$link":"` + linkText + `"}`, dag.ErrKind},

@@ -121,6 +121,18 @@ func TestDecode(t *testing.T) {
 	}
 }
 
+// TestDecodeCopies: the values do not change with the bytes they came from.
+func TestDecodeCopies(t *testing.T) {
+	b := dag.AppendArray(nil, 2)
+	b = dag.AppendBytes(b, []byte{1, 2})
+	b = dag.AppendText(b, "x")
+	got, err := dag.Decode(b)
+	clear(b)
+	if err != nil || !reflect.DeepEqual(got, []any{atdata.Bytes{1, 2}, "x"}) {
+		t.Errorf("%#v, %v", got, err)
+	}
+}
+
 // legacyRecord is {"a": {cid, mimeType}}, which FromJSON does not make any more.
 func legacyRecord(ref, mime string) []byte {
 	b := dag.AppendMap(nil, 1)
