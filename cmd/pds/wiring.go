@@ -47,10 +47,11 @@ type Server struct {
 	http   *http.Server
 	closer closers
 
-	index *account.Index
-	sagas mailbox.Address[*saga.Sagas]
-	repos *mailbox.Router[*repo.Repo]
-	stop  context.CancelFunc // of what runs beside the actors
+	index    *account.Index
+	accounts mailbox.Address[*account.Accounts]
+	sagas    mailbox.Address[*saga.Sagas]
+	repos    *mailbox.Router[*repo.Repo]
+	stop     context.CancelFunc // of what runs beside the actors
 }
 
 // closers is what has been opened, to be closed in the opposite order.
@@ -116,6 +117,7 @@ func NewServer(ctx context.Context, c Config, extra Extra, logger *slog.Logger) 
 		return nil, fmt.Errorf("accounts: %w", err)
 	}
 	s.closer.add("accounts", accounts.Stop)
+	s.accounts = accounts.Address()
 	private, err := account.OpenReads(ctx, c.Accounts, accountReads, "")
 	if err != nil {
 		return nil, fmt.Errorf("accounts: %w", err)

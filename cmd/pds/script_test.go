@@ -1,0 +1,263 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	nethttp "net/http"
+
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/bluesky-social/indigo/atproto/atcrypto"
+	"github.com/bluesky-social/indigo/atproto/syntax"
+	"github.com/coder/websocket"
+	"github.com/fxamacker/cbor/v2"
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"troupe/actors/account"
+	"troupe/actors/mailbox"
+	"troupe/actors/repo"
+	"troupe/cmd/pds/devnet"
+	"troupe/sequencing"
+)
+
+// TestScripts runs testdata/script/*.txtar against the production wiring.
+//
+//	server [NAME=value…]         start a server with its own PLC directory
+//	restart                      stop it in order and start it again on the same data
+//	account NAME [STATUS]        sign up NAME.test; sets $NAME_did, $NAME_token, $NAME_refresh
+//	setstatus NAME STATUS        what moderation or the owner would do
+//	xrpc [-as NAME | -refresh NAME | -admin | -bearer TOKEN] [-H 'K: v']… WANT METHOD PATH [BODY]
+//	                             WANT is a status, or status:ErrorName; BODY is text or @file
+//	firehose CURSOR N            print N events from CURSOR (or "live"); also error frames
+//	keep NAME REGEXP             set $NAME to the first group of REGEXP in the last answer
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Setup: func(env *testscript.Env) error {
+			env.Values["world"] = &scriptWorld{dir: env.WorkDir}
+			env.Defer(func() { env.Values["world"].(*scriptWorld).stop() })
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"server": verb((*scriptWorld).serverVerb), "restart": verb((*scriptWorld).restartVerb),
+			"account": verb((*scriptWorld).accountVerb), "setstatus": verb((*scriptWorld).setStatusVerb),
+			"xrpc": verb((*scriptWorld).xrpcVerb), "firehose": verb((*scriptWorld).firehoseVerb), "keep": verb((*scriptWorld).keepVerb),
+		},
+	})
+}
+
+func verb(fn func(*scriptWorld, *testscript.TestScript, []string)) func(*testscript.TestScript, bool, []string) {
+	return func(ts *testscript.TestScript, neg bool, args []string) {
+		if neg {
+			ts.Fatalf("! is not supported: state the expected answer")
+		}
+		fn(ts.Value("world").(*scriptWorld), ts, args)
+	}
+}
+
+// scriptWorld is one server and the directory it lives in.
+type scriptWorld struct {
+	dir      string
+	settings map[string]string
+	plc      *devnet.PLC
+	server   *Server
+	cancel   context.CancelFunc
+	ended    chan error
+	url      string
+	last     string
+}
+
+func (w *scriptWorld) serverVerb(ts *testscript.TestScript, args []string) {
+	key, err := atcrypto.GeneratePrivateKeyK256()
+	ts.Check(err)
+	w.plc, err = devnet.OpenPLC(devnet.PLCOptions{})
+	ts.Check(err)
+	plcURL, err := w.plc.Listen("127.0.0.1:0")
+	ts.Check(err)
+	w.settings = map[string]string{
+		"PDS_DATA_DIRECTORY": filepath.Join(w.dir, "data"), "PDS_BIND_ADDRESS": "127.0.0.1", "PDS_DID_PLC_URL": plcURL,
+		"PDS_JWT_SECRET": "script-secret", "PDS_ADMIN_PASSWORD": "script-admin", "PDS_DEV_MODE": "true", "PDS_INVITE_REQUIRED": "false",
+		"PDS_PLC_ROTATION_KEY_K256_PRIVATE_KEY_HEX": fmt.Sprintf("%x", key.Bytes()),
+	}
+	for _, a := range args {
+		k, v, _ := strings.Cut(a, "=")
+		w.settings[k] = v
+	}
+	w.start(ts)
+}
+
+func (w *scriptWorld) start(ts *testscript.TestScript) {
+	l, err := net.Listen("tcp", "127.0.0.1:"+w.settings["PDS_PORT"])
+	ts.Check(err)
+	w.settings["PDS_PORT"] = strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
+	s, err := newSettings(w.settings, nil, "")
+	ts.Check(err)
+	c, err := readConfig(s)
+	ts.Check(err)
+	ctx, cancel := context.WithCancel(context.Background())
+	w.cancel, w.ended, w.url = cancel, make(chan error, 1), "http://"+l.Addr().String()
+	w.server, err = NewServer(ctx, c, Extra{}, slog.New(slog.DiscardHandler))
+	ts.Check(err)
+	go func() { w.ended <- w.server.Run(ctx, l) }()
+}
+
+func (w *scriptWorld) halt() error {
+	if w.server == nil {
+		return nil
+	}
+	w.cancel()
+	w.server = nil
+	return <-w.ended
+}
+
+func (w *scriptWorld) stop() {
+	w.halt()
+	if w.plc != nil {
+		w.plc.Close()
+	}
+}
+
+func (w *scriptWorld) restartVerb(ts *testscript.TestScript, _ []string) {
+	ts.Check(w.halt())
+	w.start(ts)
+}
+
+func (w *scriptWorld) accountVerb(ts *testscript.TestScript, args []string) {
+	name := args[0]
+	body := fmt.Sprintf(`{"handle":"%s.test","email":"%s@example.com","password":"%s-password"}`, name, name, name)
+	w.xrpcVerb(ts, []string{"200", "POST", "com.atproto.server.createAccount", body})
+	var out struct{ DID, AccessJwt, RefreshJwt string }
+	ts.Check(json.Unmarshal([]byte(w.last), &out))
+	ts.Setenv(name+"_did", out.DID)
+	ts.Setenv(name+"_token", out.AccessJwt)
+	ts.Setenv(name+"_refresh", out.RefreshJwt)
+	if len(args) > 1 {
+		w.setStatusVerb(ts, args)
+	}
+}
+
+func (w *scriptWorld) setStatusVerb(ts *testscript.TestScript, args []string) {
+	status, ok := sequencing.ParseStatus(args[1])
+	if !ok {
+		ts.Fatalf("no status %q", args[1])
+	}
+	did := syntax.DID(ts.Getenv(args[0] + "_did"))
+	_, err := mailbox.Ask(context.Background(), w.server.repos.Of(did.String()), repo.SetStatus{Status: status})
+	ts.Check(err)
+	_, err = mailbox.Ask(context.Background(), w.server.accounts, account.CatchUp{})
+	ts.Check(err)
+}
+
+func (w *scriptWorld) xrpcVerb(ts *testscript.TestScript, args []string) {
+	header := nethttp.Header{}
+	for len(args) > 0 && strings.HasPrefix(args[0], "-") {
+		switch args[0] {
+		case "-admin":
+			r := &nethttp.Request{Header: header}
+			r.SetBasicAuth("admin", "script-admin")
+			args = args[1:]
+			continue
+		case "-as":
+			header.Set("Authorization", "Bearer "+ts.Getenv(args[1]+"_token"))
+		case "-refresh":
+			header.Set("Authorization", "Bearer "+ts.Getenv(args[1]+"_refresh"))
+		case "-bearer":
+			header.Set("Authorization", "Bearer "+args[1])
+		case "-H":
+			k, v, _ := strings.Cut(args[1], ": ")
+			header.Add(k, v)
+		}
+		args = args[2:]
+	}
+	want, method, path := args[0], args[1], args[2]
+	var body io.Reader
+	if len(args) > 3 {
+		text := args[3]
+		if strings.HasPrefix(text, "@") {
+			text = ts.ReadFile(text[1:])
+		}
+		body = strings.NewReader(text)
+		if header.Get("Content-Type") == "" {
+			header.Set("Content-Type", "application/json")
+		}
+	}
+	if !strings.HasPrefix(path, "/") {
+		path = "/xrpc/" + path
+	}
+	r, err := nethttp.NewRequest(method, w.url+path, body)
+	ts.Check(err)
+	r.Header = header
+	if h := header.Get("Host"); h != "" {
+		r.Host = h
+	}
+	resp, err := nethttp.DefaultClient.Do(r)
+	ts.Check(err)
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(resp.Body)
+	ts.Check(err)
+	w.last = string(answer)
+	fmt.Fprintf(ts.Stdout(), "%s\n", answer)
+	var e struct{ Error string }
+	json.Unmarshal(answer, &e)
+	status, name, named := strings.Cut(want, ":")
+	if strconv.Itoa(resp.StatusCode) != status || named && e.Error != name {
+		ts.Fatalf("%s %s: %d %.400s, want %s", method, path, resp.StatusCode, answer, want)
+	}
+}
+
+func (w *scriptWorld) keepVerb(ts *testscript.TestScript, args []string) {
+	m := regexp.MustCompile(args[1]).FindStringSubmatch(w.last)
+	if len(m) < 2 {
+		ts.Fatalf("%q is not in %.400s", args[1], w.last)
+	}
+	ts.Setenv(args[0], m[1])
+}
+
+// firehoseVerb prints one line an event: its type and what tells it from others.
+func (w *scriptWorld) firehoseVerb(ts *testscript.TestScript, args []string) {
+	url := "ws" + w.url[len("http"):] + "/xrpc/com.atproto.sync.subscribeRepos"
+	if args[0] != "live" {
+		url += "?cursor=" + args[0]
+	}
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	conn, _, err := websocket.Dial(ctx, url, nil)
+	ts.Check(err)
+	defer conn.CloseNow()
+	conn.SetReadLimit(8 << 20)
+	for range n {
+		_, frame, err := conn.Read(ctx)
+		if err != nil {
+			fmt.Fprintf(ts.Stdout(), "closed %v\n", websocket.CloseStatus(err))
+			return
+		}
+		d := cbor.NewDecoder(bytes.NewReader(frame))
+		var head, event map[string]any
+		ts.Check(d.Decode(&head))
+		ts.Check(d.Decode(&event))
+		line := fmt.Sprintf("op=%v t=%v", head["op"], head["t"])
+		for _, k := range []string{"error", "name", "did", "repo", "handle", "active", "status"} {
+			if v, ok := event[k]; ok {
+				line += fmt.Sprintf(" %s=%v", k, v)
+			}
+		}
+		if ops, ok := event["ops"].([]any); ok {
+			for _, op := range ops {
+				line += fmt.Sprintf(" %v:%v", op.(map[any]any)["action"], op.(map[any]any)["path"])
+			}
+		}
+		fmt.Fprintln(ts.Stdout(), line)
+	}
+}
