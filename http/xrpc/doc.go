@@ -12,7 +12,7 @@
 //
 // That order is visible to clients (bad parameters are a 400 before a missing credential is a 401) and kept.
 // The rules of the transport (which bodies are refused, with which status and name) are the rows of the table in
-// server_test.go.
+// transport_test.go.
 //
 // # Ownership
 //
