@@ -214,11 +214,41 @@ func TestMissingNodes(t *testing.T) {
 			if failed++; !errors.Is(err, mst.ErrMissing) {
 				t.Fatalf("Delete: %v", err)
 			}
+			if err := second(e.Get(k)); !errors.Is(err, mst.ErrMissing) {
+				t.Fatalf("Get in a failed edit: %v", err)
+			}
+			if err := third(e.Update(k, record(i))); !errors.Is(err, mst.ErrMissing) {
+				t.Fatalf("Update in a failed edit: %v", err)
+			}
 			if err := e.Create("com.example.a/x", record(i)); !errors.Is(err, mst.ErrMissing) {
 				t.Fatalf("Create in a failed edit: %v", err)
 			}
 			if _, _, err := e.Finish(); !errors.Is(err, mst.ErrMissing) {
 				t.Fatalf("Finish of a failed edit: %v", err)
+			}
+		}
+		// Reading through an edit breaks nothing, so it does not end one.
+		e := broken.Edit()
+		for _, k := range pool() {
+			if err := second(e.Get(k)); err != nil && !errors.Is(err, mst.ErrMissing) {
+				t.Fatalf("Get in an edit: %v", err)
+			}
+		}
+		same, _, err := e.Finish()
+		must(t, err)
+		if same != broken {
+			t.Error("reading changed the tree")
+		}
+		// A key between any two, of every height, and an update of each.
+		for i, k := range pool() {
+			for _, err := range []error{
+				broken.Edit().Create(k+"0", record(i)),
+				third(broken.Edit().Update(k, record(-1))),
+				third(broken.Edit().Update(k+"0", record(-1))),
+			} {
+				if err != nil && !errors.Is(err, mst.ErrMissing) && !errors.Is(err, mst.ErrKeyAbsent) {
+					t.Fatal(err)
+				}
 			}
 		}
 		if failed == 0 {

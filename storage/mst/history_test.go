@@ -18,14 +18,9 @@ import (
 // roots with indigo's tree and with a tree built from scratch, the changes with
 // the set of all nodes, proofs by inverting with them, here and in indigo.
 func TestHistories(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		h := newHistory(t)
-		for range rapid.IntRange(1, 25).Draw(t, "commits") {
-			if rapid.IntRange(0, 3).Draw(t, "reopen") == 0 {
-				h.tree = h.tree.Forget()
-			}
-			h.commit(t)
-		}
+	t.Run("of many layers", rapid.MakeCheck(func(t *rapid.T) {
+		h := newHistory(t, pool())
+		h.commits(t, 25)
 		// To the end: an emptied repository is an empty one.
 		for len(h.content) > 0 {
 			h.delete(t, 1+len(h.content)/2)
@@ -33,19 +28,40 @@ func TestHistories(t *testing.T) {
 		if h.tree.Root() != mst.Empty().Root() {
 			t.Fatalf("emptied: %s", h.tree.Root())
 		}
-	})
+	}))
+	t.Run("of usual accounts", rapid.MakeCheck(func(t *rapid.T) {
+		keys := postKeys(rapid.IntRange(1, 120).Draw(t, "keys"))
+		h := newHistory(t, keys)
+		var all []mst.Op
+		for _, k := range keys[:len(keys)*2/3] {
+			h.records++
+			all = append(all, mst.Op{Key: k, Value: record(h.records)})
+		}
+		h.apply(t, all)
+		h.commits(t, 5)
+	}))
+}
+
+func (h *history) commits(t *rapid.T, most int) {
+	for range rapid.IntRange(1, most).Draw(t, "commits") {
+		if rapid.IntRange(0, 3).Draw(t, "reopen") == 0 {
+			h.tree = h.tree.Forget()
+		}
+		h.commit(t)
+	}
 }
 
 type history struct {
 	tree    *mst.Tree
 	store   *blocks
 	theirs  indigo.Tree
+	keys    []string // to choose from
 	content map[string]cid.Cid
 	records int
 }
 
-func newHistory(t *rapid.T) *history {
-	h := &history{theirs: indigo.NewEmptyTree(), content: map[string]cid.Cid{}}
+func newHistory(t *rapid.T, keys []string) *history {
+	h := &history{keys: keys, theirs: indigo.NewEmptyTree(), content: map[string]cid.Cid{}}
 	h.store = newBlocks(path(t, mst.Empty(), ""))
 	h.tree = mst.Load(mst.Empty().Root(), h.store)
 	return h
@@ -53,7 +69,7 @@ func newHistory(t *rapid.T) *history {
 
 // commit draws operations on distinct keys.
 func (h *history) commit(t *rapid.T) {
-	keys := rapid.SliceOfNDistinct(rapid.SampledFrom(pool()), 1, 8, rapid.ID).Draw(t, "keys")
+	keys := rapid.SliceOfNDistinct(rapid.SampledFrom(h.keys), 1, min(8, len(h.keys)), rapid.ID).Draw(t, "keys")
 	var ops []mst.Op
 	for _, k := range keys {
 		op := mst.Op{Key: k, Prev: h.content[k]}

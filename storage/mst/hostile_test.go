@@ -2,7 +2,6 @@ package mst_test
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"errors"
 	"slices"
 	"strings"
@@ -63,7 +62,7 @@ func link(head string) []byte {
 
 func TestHostileNodes(t *testing.T) {
 	zero := ofHeight(0, 4)
-	one := ofHeight(1, 1)[0]
+	one := ofHeight(1, 10)[9]
 	common := len("com.example.a/")
 	good := raw{null(), []rawEntry{pair(0, zero[0]), pair(int64(common), zero[1][common:])}}
 	with := func(change func(r *raw)) []byte {
@@ -77,6 +76,9 @@ func TestHostileNodes(t *testing.T) {
 	cut := good.block()
 	if zero[0][:common+1] == zero[1][:common+1] || zero[0][:common] != zero[1][:common] {
 		t.Fatal("the test needs two keys that share their collection and no more")
+	}
+	if one < zero[0] {
+		t.Fatal("the test needs a higher key behind a lower one")
 	}
 	if _, err := refuse(cut); err != nil {
 		t.Fatalf("the good node is refused: %v", err)
@@ -130,7 +132,7 @@ func TestHostileNodes(t *testing.T) {
 		"a key with a zero byte":        raw{null(), []rawEntry{pair(0, "a/b\x00")}}.block(),
 		"a key of 1025 bytes":           raw{null(), []rawEntry{pair(0, "a/"+strings.Repeat("b", mst.MaxKey-1))}}.block(),
 		"a key of 1025 bytes, in parts": raw{null(), []rawEntry{pair(0, "a/"+strings.Repeat("b", 1000)), pair(1002, strings.Repeat("b", 23))}}.block(),
-		"keys of two heights":           raw{null(), []rawEntry{pair(0, zero[0]), pair(int64(sharedPrefix(zero[0], "zz/"+one)), "zz/"+one)}}.block(),
+		"keys of two heights":           raw{null(), []rawEntry{pair(0, zero[0]), pair(int64(sharedPrefix(zero[0], one)), one[sharedPrefix(zero[0], one):])}}.block(),
 		"the value is null":             entry(func(e *rawEntry) { e.v = null() }),
 		"the value is bytes":            entry(func(e *rawEntry) { e.v = byteString("x") }),
 		"the value is a blob":           entry(func(e *rawEntry) { e.v = link("\x01\x55\x12\x20") }),
@@ -191,13 +193,21 @@ func TestHostileTrees(t *testing.T) {
 		t.Fatalf("the test needs %s between %s and %s", zero[5], low, high)
 	}
 
+	// Two keys around the root's: the place is good for either, not for both.
+	between := two[5]
+	before, after := zero[0], zero[9]
+	if before > between || after < between {
+		t.Fatalf("the test needs %s between %s and %s", between, before, after)
+	}
+	p := sharedPrefix(before, after)
+	both := put(raw{null(), []rawEntry{pair(0, before), pair(int64(p), after[p:])}})
+
+	// Only the upper end of the chain has blocks: who goes further finds nothing.
 	deep := leaf
-	var last []cid.Cid
-	for range 1 << 20 {
-		deep = over(deep)
-		if last = append(last, deep); len(last) > 300 {
-			delete(store.m, last[0])
-			last = last[1:]
+	for i := range 1 << 20 {
+		b := raw{left: ref(deep)}.block()
+		if deep = dag.Sum(b); i > 1<<20-300 {
+			store.m[deep] = b
 		}
 	}
 
@@ -209,6 +219,8 @@ func TestHostileTrees(t *testing.T) {
 		"the same layer":                     key(high, ref(key(low, null(), null())), null()),
 		"a key beyond its right bound":       key(low, ref(over(leaf)), null()),
 		"a key beyond its left bound":        key(high, null(), ref(over(leaf))),
+		"one key beyond its right bound":     key(between, ref(over(both)), null()),
+		"one key beyond its left bound":      key(between, null(), ref(over(both))),
 		"a key equal to its bound":           key(high, ref(key(high, null(), null())), null()),
 		"a key beyond a bound further up":    key(low, null(), ref(key(one[9], ref(key(zero[0], null(), null())), null()))),
 		"2^20 layers":                        key(high, ref(deep), null()),
@@ -229,7 +241,7 @@ func TestHostileTrees(t *testing.T) {
 			"Diff":     func(t *mst.Tree) error { _, err := mst.Diff(t, mst.Empty()); return err },
 			"Diff to":  func(t *mst.Tree) error { _, err := mst.Diff(mst.Empty(), t); return err },
 			"Create": func(t *mst.Tree) (err error) {
-				for _, k := range []string{"a/b", low + "x", zero[0] + "x", zero[5] + "x", one[9] + "x", high + "x", "zz/z"} {
+				for _, k := range []string{"a/b", before + "x", low + "x", zero[0] + "x", zero[5] + "x", one[9] + "x", high + "x", "zz/z"} {
 					if err = t.Edit().Create(k, record(1)); err != nil {
 						break
 					}
@@ -292,39 +304,4 @@ func (o *oneBuffer) Node(c cid.Cid) ([]byte, error) {
 	data, err := o.blocks.Node(c)
 	o.buf = append(o.buf[:0], data...)
 	return o.buf, err
-}
-
-// FuzzNode: what is accepted is the one encoding of what it says, to us and to
-// indigo.
-func FuzzNode(f *testing.F) {
-	_, store := build(f, pool()...)
-	for _, b := range store.m {
-		f.Add(b)
-	}
-	f.Add([]byte("\xa2\x61e\x80\x61l\xf6"))
-	f.Fuzz(func(t *testing.T, block []byte) {
-		sum := dag.Sum(block)
-		tree := mst.Load(sum, newBlocks([]car.Block{{CID: sum, Data: block}}))
-		proof, err := tree.Proof()
-		if err != nil {
-			if !errors.Is(err, mst.ErrInvalid) {
-				t.Fatal(err)
-			}
-			return
-		}
-		if !bytes.Equal(proof[0].Data, block) {
-			t.Fatalf("%x is also %x", block, proof[0].Data)
-		}
-		if err := dag.Check(block, dag.RecordLimits); err != nil {
-			t.Fatalf("%x: %v", block, err)
-		}
-		theirs, err := indigo.NodeDataFromCBOR(bytes.NewReader(block))
-		if err != nil {
-			t.Fatalf("%x: indigo: %v", block, err)
-		}
-		again, _, err := theirs.Bytes()
-		if err != nil || sha256.Sum256(again) != sha256.Sum256(block) {
-			t.Fatalf("%x: indigo makes %x, %v", block, again, err)
-		}
-	})
 }

@@ -86,10 +86,7 @@ func (n *node) place(layer int, s span) error {
 			return invalid("keys %q to %q in the place of keys between %q and %q", first, last, s.lo, s.hi)
 		}
 	case layer == anyLayer:
-		if !n.left.absent() {
-			return invalid("a root without keys above other nodes")
-		}
-		n.layer = 0 // the empty tree
+		n.layer = 0 // the empty tree, or else refused below: no root is without keys
 	case n.left.absent():
 		return invalid("an empty node inside of a tree")
 	default:
@@ -100,7 +97,7 @@ func (n *node) place(layer int, s span) error {
 	}
 	for i := range len(n.entries) + 1 {
 		if !n.gap(i).absent() {
-			return invalid("a node below the lowest layer")
+			return invalid("a node below the lowest layer, or below a root without keys")
 		}
 	}
 	return nil
