@@ -51,9 +51,9 @@ func Open(ctx context.Context, path, vfs string) (*DB, error) {
 	return &DB{sql}, nil
 }
 
-// pageSize: an entry of 3 kB shares its page with one other, and a batch of
-// scattered head rows does not drag too much along into the WAL.
-const pageSize = 8192
+// pageSize is small because most pages of a batch are there for one row of the
+// head table or of an index, and travel whole into the WAL and back.
+const pageSize = 4096
 
 // Transact runs fn in a transaction that is durable when Transact returns nil.
 func (db *DB) Transact(ctx context.Context, fn func(*Tx) error) error {

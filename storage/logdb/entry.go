@@ -85,15 +85,23 @@ func (r *Reader) All(after int64, limit int, fn func(*Entry) error) error {
 func (r *Reader) entries(sql string, fn func(*Entry) error, args ...any) error {
 	var e Entry
 	return r.sql.Each(sql, func(row *sqlite.Row) error {
-		sum, err := e.scan(row)
-		if err != nil {
+		if err := e.read(row); err != nil {
 			return err
-		}
-		if got := e.sum(); got != sum {
-			return fmt.Errorf("%w: number %d of %s", ErrChecksum, e.Seq, e.DID)
 		}
 		return fn(&e)
 	}, args...)
+}
+
+// read takes a row that matches its checksum.
+func (e *Entry) read(row *sqlite.Row) error {
+	sum, err := e.scan(row)
+	if err != nil {
+		return err
+	}
+	if e.sum() != sum {
+		return fmt.Errorf("%w: number %d of %s", ErrChecksum, e.Seq, e.DID)
+	}
+	return nil
 }
 
 const selectLast = `SELECT coalesce(max(seq), 0) FROM log`
