@@ -134,7 +134,8 @@ func (c *Call) fail(err error) {
 		h.Set("Retry-After", "5")
 	}
 	if status == http.StatusRequestEntityTooLarge || status == http.StatusRequestTimeout {
-		h.Set("Connection", "close") // the rest of the body is not worth reading
+		h.Set("Connection", "close")
+		c.writer.patience = 0 // the rest of the body is not worth reading: net/http would take another 256 KB
 	}
 	body := struct {
 		Error   string `json:"error"`

@@ -26,10 +26,12 @@ type recorder struct {
 	began   bool
 	broken  bool // a write failed: nobody is reading
 	unread  bool // the request's body was not read to its end
+	// patience is how long net/http may read on in an unread body before the header leaves.
+	patience time.Duration
 }
 
 func newRecorder(w http.ResponseWriter, r *http.Request) *recorder {
-	return &recorder{ResponseWriter: w, control: http.NewResponseController(w), unread: r.ContentLength != 0}
+	return &recorder{ResponseWriter: w, control: http.NewResponseController(w), unread: r.ContentLength != 0, patience: discard}
 }
 
 // Unwrap lets http.ResponseController, and with it WebSocket upgrades, reach the connection.
@@ -39,7 +41,7 @@ func (w *recorder) WriteHeader(status int) {
 	if status >= 200 || status == http.StatusSwitchingProtocols {
 		w.status, w.began = status, true
 		if w.unread { // net/http reads on, up to 256 KB, before the header leaves; it resets this for the next request
-			_ = w.control.SetReadDeadline(time.Now().Add(discard))
+			_ = w.control.SetReadDeadline(time.Now().Add(w.patience))
 		}
 	}
 	w.deadline(stall)

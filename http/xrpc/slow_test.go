@@ -218,3 +218,40 @@ func TestUploadsOutliveTheTimeout(t *testing.T) {
 		}
 	})
 }
+
+// A body beyond its limit is not read beyond it, however it is announced. A pipe has no buffer: what was written was
+// read.
+func TestHugeBodiesAreNotRead(t *testing.T) {
+	const limit, slack = 150 << 10, 64 << 10
+	for name, headers := range map[string]string{
+		"announced": "Content-Length: 1000000000",
+		"chunked":   "Transfer-Encoding: chunked",
+	} {
+		onVirtualTime(t, func(t *testing.T, p *pipes) {
+			conn := p.dial()
+			defer conn.Close()
+			taken := make(chan int, 1)
+			go func() {
+				n := 0
+				_, _ = io.WriteString(conn, request("POST", "/xrpc/com.example.echo", "", []string{"Content-Type: application/json", headers}))
+				for {
+					piece := strings.Repeat(" ", 1024)
+					if name == "chunked" {
+						piece = "400\r\n" + piece + "\r\n"
+					}
+					m, err := io.WriteString(conn, piece)
+					if n += m; err != nil {
+						taken <- n
+						return
+					}
+				}
+			}()
+			if a := receive(t, bufio.NewReader(conn), "POST"); a.StatusCode != 413 || !a.Close {
+				t.Errorf("%s: %d %v", name, a.StatusCode, a.Header)
+			}
+			if n := <-taken; n > limit+slack {
+				t.Errorf("%s: %d bytes were read", name, n)
+			}
+		})
+	}
+}
