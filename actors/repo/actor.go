@@ -149,7 +149,23 @@ func (r *Repo) flush(ctx context.Context) error {
 	}
 	r.pending = newOverlay()
 	r.Flusher.Note(r.did, sequencing.Seq(seq))
+	r.boundWAL()
 	return nil
+}
+
+// maxWAL is how large a file's write-ahead log may grow because somebody reads
+// an old snapshot of it.
+const maxWAL = 64 << 20
+
+var errWAL = errors.New("repo: the repository changed too much during the export")
+
+func (r *Repo) boundWAL() {
+	if !r.Snapshots.Held(r.did) {
+		return
+	}
+	if size, err := r.db.WALSize(); err == nil && size > maxWAL {
+		r.Snapshots.Revoke(r.did, errWAL)
+	}
 }
 
 // unexpected wraps an error that is not a refusal of the request.

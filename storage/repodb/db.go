@@ -5,6 +5,7 @@ import (
 	"embed"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
@@ -60,6 +61,16 @@ func (db *DB) Close() error { return db.sql.Close() }
 
 // Sync makes every committed transaction durable.
 func (db *DB) Sync() error { return db.sql.Sync() }
+
+// WALSize is how many bytes lie in the file's write-ahead log, or were once
+// needed there.
+func (db *DB) WALSize() (int64, error) {
+	info, err := os.Stat(db.sql.Path() + "-wal")
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
+}
 
 // Path is the file's path.
 func (db *DB) Path() string { return db.sql.Path() }

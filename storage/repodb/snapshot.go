@@ -1,6 +1,7 @@
 package repodb
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"io"
@@ -17,12 +18,21 @@ import (
 const (
 	// SnapshotLife is how long a reader may hold a snapshot.
 	SnapshotLife = 10 * time.Minute
+	// A reader that takes less than slowRate bytes a second for slowWindow is
+	// cut off: while it holds the snapshot the file's WAL only grows.
+	slowRate   = 64 << 10
+	slowWindow = 30 * time.Second
+
 	// SnapshotsPerAccount is how many readers may hold one of an account.
 	SnapshotsPerAccount = 2
 )
 
-// ErrSnapshots says that an account has as many long readers as it may have.
-var ErrSnapshots = errors.New("repodb: too many exports of this account are running")
+var (
+	// ErrSnapshots: an account has as many long readers as it may have.
+	ErrSnapshots = errors.New("repodb: too many exports of this account are running")
+	errTooLong   = errors.New("repodb: the export took too long")
+	errTooSlow   = errors.New("repodb: the reader of the export is too slow")
+)
 
 // Snapshot is a read-only view of one account's file at one moment. It has its
 // own connection, so writes go on meanwhile, and it outlives the actor that
@@ -50,16 +60,41 @@ func (s *Snapshot) WriteCAR(ctx context.Context, w io.Writer, since syntax.TID) 
 	defer stop(nil)
 	defer context.AfterFunc(s.ctx, func() { stop(context.Cause(s.ctx)) })()
 	r := &Reader{s.view.Reader()}
+	out := bufio.NewWriterSize(&paced{w: w, since: time.Now(), stop: stop}, 64<<10)
 	var err error
 	if since == "" {
-		err = r.Export(both, w)
+		err = r.Export(both, out)
 	} else {
-		err = r.ExportSince(both, w, since)
+		err = r.ExportSince(both, out, since)
+	}
+	if err == nil {
+		err = out.Flush()
 	}
 	if cause := context.Cause(both); err != nil && cause != nil {
 		return cause
 	}
 	return err
+}
+
+// paced passes bytes on and stops an export whose reader is too slow.
+type paced struct {
+	w     io.Writer
+	since time.Time // beginning of the window
+	bytes int       // written in it
+	stop  context.CancelCauseFunc
+}
+
+func (p *paced) Write(b []byte) (int, error) {
+	n, err := p.w.Write(b)
+	p.bytes += n
+	if span := time.Since(p.since); span >= slowWindow {
+		if p.bytes < int(slowRate*span.Seconds()) {
+			p.stop(errTooSlow)
+			return n, errTooSlow
+		}
+		p.since, p.bytes = time.Now(), 0
+	}
+	return n, err
 }
 
 // Close gives the snapshot back.
@@ -83,21 +118,20 @@ type Snapshots struct {
 // Open opens a snapshot of the file in dir. The caller owns the file's
 // read-write handle and has committed what the snapshot must show.
 func (ss *Snapshots) Open(ctx context.Context, dir string, did syntax.DID, o Options) (*Snapshot, error) {
+	// The request that opened it may end before its reader does.
+	life, stop := context.WithTimeoutCause(context.WithoutCancel(ctx), SnapshotLife, errTooLong)
 	s := &Snapshot{}
+	s.ctx, s.cancel = context.WithCancelCause(life)
+	s.done = func() { stop(); ss.forget(did, s) }
 	if err := ss.admit(did, s); err != nil {
+		stop()
 		return nil, err
 	}
-	s.done = func() { ss.forget(did, s) }
 	var err error
 	if s.db, err = sqlite.Open(ctx, filepath.Join(dir, FileName), Schema, sqlite.Options{ReadOnly: true, CacheKiB: 2048, VFS: o.VFS}); err != nil {
 		s.done()
 		return nil, err
 	}
-	// The request that opened it may end before its reader does.
-	life, stop := context.WithTimeoutCause(context.WithoutCancel(ctx), SnapshotLife, errors.New("repodb: the export took too long"))
-	s.ctx, s.cancel = context.WithCancelCause(life)
-	release := s.done
-	s.done = func() { stop(); release() }
 	if s.view, err = s.db.BeginSnapshot(s.ctx); err == nil {
 		s.root, _, err = (&Reader{s.view.Reader()}).Root()
 		if err != nil {
@@ -137,13 +171,18 @@ func (ss *Snapshots) forget(did syntax.DID, s *Snapshot) {
 	}
 }
 
+// Held reports whether anybody reads a snapshot of the account.
+func (ss *Snapshots) Held(did syntax.DID) bool {
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	return len(ss.open[did]) > 0
+}
+
 // Revoke tells every reader of an account to stop, with cause.
 func (ss *Snapshots) Revoke(did syntax.DID, cause error) {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
 	for s := range ss.open[did] {
-		if s.cancel != nil {
-			s.cancel(cause)
-		}
+		s.cancel(cause)
 	}
 }
