@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
@@ -28,10 +27,11 @@ const busyTimeout = 5 * time.Second
 // read-only file system, the handle keeps that index in memory: reads go on,
 // writes are ErrFull or ErrReadOnly, and on a full disk a second handle may be
 // ErrBusy. Such a handle is best closed when its owner learns of either error:
-// the next one is an ordinary one again if the cause is gone.
+// the next one is an ordinary one again if the cause is gone. (A read-only file
+// system has to hold an index of some age, as every file that was in use does.)
 func Open(ctx context.Context, path string, s Schema, o Options) (*DB, error) {
 	db, err := open(ctx, path, s, o)
-	if o.Exclusive || !errors.Is(err, ErrFull) && !errors.Is(err, syscall.EROFS) {
+	if o.Exclusive || !errors.Is(err, ErrFull) {
 		return db, err
 	}
 	o.Exclusive = true // which is SQLite's way to need no shared index

@@ -4,8 +4,8 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -73,21 +73,24 @@ func (s fileSystem) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.Fi
 	created := false
 	if path != "" && flags&vfs.OPEN_CREATE != 0 {
 		var err error
-		if created, err = s.creator.CreateFile(path); err != nil {
+		created, err = s.creator.CreateFile(path)
+		if err != nil && !errors.Is(err, syscall.EROFS) { // then it may be there to be read
 			return nil, flags, state.fail(err)
 		}
 		if flags&vfs.OPEN_WAL != 0 {
-			// The wal-index would be created by the driver with mode 0666.
-			if _, err = s.creator.CreateFile(filepath.Clean(path[:len(path)-len("-wal")] + "-shm")); err != nil {
-				return nil, flags, state.fail(err)
-			}
+			// The driver would create the wal-index with mode 0666. Where this
+			// fails the driver will say so, unless it needs none.
+			_, _ = s.creator.CreateFile(strings.TrimSuffix(path, "-wal") + "-shm")
 		}
 	}
 	inner, out, err := vfsutil.WrapOpenFilename(s.base, name, flags)
 	if flags&vfs.OPEN_READWRITE != 0 && flags&(vfs.OPEN_MAIN_DB|vfs.OPEN_WAL) != 0 && errors.Is(err, syscall.EROFS) {
 		// What is there can still be read; SQLite refuses writes from here on.
-		flags = flags&^(vfs.OPEN_READWRITE|vfs.OPEN_CREATE) | vfs.OPEN_READONLY
-		inner, out, err = vfsutil.WrapOpenFilename(s.base, name, flags)
+		readonly := flags&^(vfs.OPEN_READWRITE|vfs.OPEN_CREATE) | vfs.OPEN_READONLY
+		if f, o, rerr := vfsutil.WrapOpenFilename(s.base, name, readonly); rerr == nil {
+			inner, out, err = f, o, nil
+			flags = readonly
+		}
 	}
 	if err != nil {
 		return nil, flags, state.fail(err)
