@@ -135,15 +135,16 @@ func BenchmarkReader(b *testing.B) {
 	}
 }
 
-// TestAllocations holds the promise of doc.go: an allocation for the bytes, two
-// for the CID.
+// TestAllocations: a post costs three allocations, one for its bytes and two for
+// its CID. The bound leaves room for a pool that gives nothing back, as it does at
+// random under the race detector.
 func TestAllocations(t *testing.T) {
 	src := []byte(post)
 	if got := testing.AllocsPerRun(100, func() {
 		if _, err := dag.FromJSON(src, dag.RecordLimits); err != nil {
 			t.Fatal(err)
 		}
-	}); got > 5 { // three, and room for a pool that the collector emptied
+	}); got > 10 {
 		t.Errorf("%v allocations for a post", got)
 	}
 	rec, err := dag.FromJSON([]byte(reply), dag.RecordLimits)
