@@ -25,6 +25,7 @@ type Config struct {
 	DIDCache  string
 	Actors    string // folder of the accounts' folders
 	KEK       string // file of the key-encryption key
+	Awake     int    // accounts that are awake at a time; 0: what the machine can keep
 
 	JWTSecret     string
 	AdminPassword string
@@ -138,6 +139,7 @@ func (c *Config) readStorage(s *settings) {
 	c.Sequencer = s.textOr("PDS_SEQUENCER_DB_LOCATION", filepath.Join(c.Data, "sequencer.sqlite"))
 	c.DIDCache = s.textOr("PDS_DID_CACHE_DB_LOCATION", filepath.Join(c.Data, "did_cache.sqlite"))
 	c.Actors = s.textOr("PDS_ACTOR_STORE_DIRECTORY", filepath.Join(c.Data, "actors"))
+	c.Awake = int(s.number("PDS_ACTOR_STORE_CACHE_SIZE", 0))
 	c.KEK = s.textOr("PDS_KEY_ENCRYPTION_KEY_FILE", filepath.Join(c.Data, "keys", "kek"))
 }
 

@@ -24,6 +24,7 @@ import (
 	"troupe/actors/outbound"
 	"troupe/actors/repo"
 	"troupe/actors/saga"
+	"troupe/actors/sequencer"
 	"troupe/http"
 	"troupe/http/atproto"
 	"troupe/http/auth"
@@ -169,14 +170,19 @@ func (s *Server) openVault() (*keys.Vault, error) {
 	return vault, vault.CheckSealed(s.config.Actors, 1)
 }
 
-func (s *Server) startSequencer(ctx context.Context, system *mailbox.System) (sequencing.Log, *sequencing.Ring, error) {
-	ring := sequencing.NewRing(ringBytes)
-	l, err := sequencing.OpenLog(ctx, s.config.Sequencer, sequencing.LogOptions{Ring: ring, Logger: s.log})
+func (s *Server) startSequencer(ctx context.Context, system *mailbox.System) (sequencing.Log, mailbox.Address[*sequencer.Sequencer], error) {
+	var none mailbox.Address[*sequencer.Sequencer]
+	h, err := sequencer.Spawn(ctx, system, sequencer.Options{
+		Path: s.config.Sequencer, RingBytes: ringBytes, Window: s.config.BackfillWindow,
+		Hostname: s.config.Hostname(), Crawlers: s.config.Crawlers,
+		Client: outbound.NewClient(outbound.Options{AllowPrivate: true, AllowHTTP: true}), // the operator named the crawlers
+		Logger: s.log,
+	})
 	if err != nil {
-		return nil, nil, err
+		return nil, none, fmt.Errorf("sequencer: %w", err)
 	}
-	s.closer.add("sequencer", plain(l))
-	return l, ring, nil
+	s.closer.add("sequencer", h.Stop)
+	return h.Log(), h.Address(), nil
 }
 
 func (s *Server) startIdentities(system *mailbox.System) (mailbox.Address[*identity.Identities], *plc.Directory, error) {
@@ -200,18 +206,22 @@ func (s *Server) startIdentities(system *mailbox.System) (mailbox.Address[*ident
 	return h.Address(), directory, nil
 }
 
-func (s *Server) startRepos(system *mailbox.System, log sequencing.Log, seq *sequencing.Ring, vault *keys.Vault) {
+func (s *Server) startRepos(system *mailbox.System, log sequencing.Log, seq mailbox.Address[*sequencer.Sequencer], vault *keys.Vault) {
 	flusher := repo.NewFlusher(s.config.Actors, log, s.log)
 	s.closer.add("flusher", func(context.Context) error { flusher.Close(); return nil })
 	config := repo.Config{
 		Root: s.config.Actors, Vault: vault, Log: log, Clock: sequencing.SystemClock(),
 		Flusher: flusher, Snapshots: &repodb.Snapshots{}, Logger: s.log,
 		Append: func(a sequencing.Append, done func(sequencing.Committed, error)) {
-			log.Append(a, done)
+			mailbox.Post(context.Background(), seq, sequencer.Append{Chain: a}, done)
 		},
 	}
+	awake := s.config.Awake
+	if awake == 0 {
+		awake = mailbox.LiveLimit(mailbox.OpenFile)
+	}
 	s.repos = mailbox.NewRouter(system, mailbox.RouterOptions{
-		Name: "repo", Live: mailbox.LiveLimit(mailbox.OpenFile), Tick: 5 * time.Second, Log: s.log,
+		Name: "repo", Live: awake, Tick: 5 * time.Second, Log: s.log,
 	}, func(key string, self mailbox.Self) *repo.Repo { return repo.New(config, syntax.DID(key), self) })
 	s.closer.add("repos", s.repos.Close)
 }
@@ -219,7 +229,7 @@ func (s *Server) startRepos(system *mailbox.System, log sequencing.Log, seq *seq
 // httpParts is what the wire needs to know of the actors.
 type httpParts struct {
 	log       sequencing.Log
-	seq       *sequencing.Ring
+	seq       mailbox.Address[*sequencer.Sequencer]
 	ids       mailbox.Address[*identity.Identities]
 	accounts  mailbox.Address[*account.Accounts]
 	private   *account.Reads
@@ -237,7 +247,7 @@ type Extra struct {
 func (s *Server) newHTTP(p httpParts) *http.Server {
 	c := s.config
 	stream := firehose.New(func(cursor *sequencing.Seq) (*sequencing.Subscription, error) {
-		return sequencing.Subscribe(p.log, p.seq, cursor, sequencing.SubscribeOptions{Window: c.BackfillWindow})
+		return mailbox.Ask(context.Background(), p.seq, sequencer.Subscribe{Cursor: cursor})
 	}, s.log)
 	return http.New(http.Config{
 		Verifier: &auth.Verifier{
