@@ -1,0 +1,147 @@
+package sequencer
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"troupe/actors/mailbox"
+	"troupe/sequencing"
+)
+
+// Options of the sequencer. Zero values mean the defaults in parentheses.
+type Options struct {
+	Path      string        // of sequencer.sqlite; its directory exists
+	RingBytes int           // recent frames kept in memory (64 MiB)
+	Window    time.Duration // how far back a cursor may reach, and how long entries are kept (24 h)
+	Restored  bool          // the log was restored from a copy
+	VFS       string        // SQLite VFS; fault injection plugs in here ("": ours)
+
+	Hostname string   // what relays are told to crawl
+	Crawlers []string // base URLs of relays (none)
+	Client   *http.Client
+
+	PruneEvery time.Duration // (1 h)
+	Logger     *slog.Logger  // (slog.Default)
+}
+
+func (o Options) withDefaults() Options {
+	if o.RingBytes == 0 {
+		o.RingBytes = 64 << 20
+	}
+	if o.Window == 0 {
+		o.Window = sequencing.DefaultWindow
+	}
+	if o.PruneEvery == 0 {
+		o.PruneEvery = time.Hour
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	return o
+}
+
+// Sequencer owns the log.
+type Sequencer struct {
+	o    Options
+	self mailbox.Self
+	log  sequencing.Log
+	ring *sequencing.Ring
+
+	// Owned by the actor's turns.
+	crawl crawlState
+	next  *time.Timer     // the next pruning
+	life  context.Context // of what runs beside the turns
+	end   context.CancelFunc
+}
+
+// Handle is the owner's grip on the sequencer and its log.
+type Handle struct {
+	actor *mailbox.Handle[*Sequencer]
+	log   sequencing.Log
+}
+
+// Spawn opens the log and starts the sequencer.
+func Spawn(ctx context.Context, s *mailbox.System, o Options) (*Handle, error) {
+	o = o.withDefaults()
+	ring := sequencing.NewRing(o.RingBytes)
+	log, err := sequencing.OpenLog(ctx, o.Path, sequencing.LogOptions{Ring: ring, Restored: o.Restored, VFS: o.VFS, Logger: o.Logger})
+	if err != nil {
+		return nil, err
+	}
+	h, err := mailbox.Spawn(s, "sequencer", appendsAdmitted, func(self mailbox.Self) *Sequencer {
+		return &Sequencer{o: o, self: self, log: log, ring: ring}
+	})
+	if err != nil {
+		log.Close()
+		return nil, err
+	}
+	return &Handle{h, log}, nil
+}
+
+// appendsAdmitted bounds how many appends wait; the log bounds their bytes.
+const appendsAdmitted = 65_536
+
+// Address is where the sequencer is asked.
+func (h *Handle) Address() mailbox.Address[*Sequencer] { return h.actor.Address() }
+
+// Log is the log, for reading.
+func (h *Handle) Log() sequencing.Log { return h.log }
+
+// Stop refuses new appends, answers those admitted, and closes the log.
+func (h *Handle) Stop(ctx context.Context) error {
+	err := h.actor.Stop(ctx)
+	if closed := h.log.Close(); err == nil {
+		err = closed
+	}
+	return err
+}
+
+// Start implements mailbox.Actor. The log outlives a crash of the actor: it is
+// the log's committer that the entries under way belong to.
+func (s *Sequencer) Start(ctx context.Context) error {
+	s.life, s.end = context.WithCancel(ctx)
+	s.next = s.after(s.o.PruneEvery, s.prune)
+	return nil
+}
+
+// Receive is the table of what the sequencer answers.
+func (s *Sequencer) Receive(t *mailbox.Turn) {
+	switch m := t.Message().(type) {
+	case Append:
+		mailbox.Later(s, t, m, s.append)
+	case Subscribe:
+		mailbox.Reply(s, t, m, s.subscribe)
+	}
+}
+
+// Stop implements mailbox.Actor.
+func (s *Sequencer) Stop(mailbox.Reason) {
+	if s.end != nil {
+		s.end()
+	}
+	for _, t := range []*time.Timer{s.next, s.crawl.timer} {
+		if t != nil {
+			t.Stop()
+		}
+	}
+}
+
+func (s *Sequencer) append(_ context.Context, m Append, answer func(sequencing.Committed, error)) {
+	s.log.Append(m.Chain, func(c sequencing.Committed, err error) {
+		answer(c, err)
+		if err == nil && len(s.o.Crawlers) > 0 {
+			s.self.Run(s.announce)
+		}
+	})
+}
+
+func (s *Sequencer) subscribe(_ context.Context, m Subscribe) (*sequencing.Subscription, error) {
+	return sequencing.Subscribe(s.log, s.ring, m.Cursor, sequencing.SubscribeOptions{Window: s.o.Window})
+}
+
+// after runs fn as a turn once d has passed.
+func (s *Sequencer) after(d time.Duration, fn func()) *time.Timer {
+	return time.AfterFunc(d, func() { s.self.Run(fn) })
+}
