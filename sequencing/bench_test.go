@@ -86,7 +86,7 @@ func benchmarkAppend(b *testing.B, writers int) {
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "appends/s")
 }
 
-func batches(b *testing.B) uint64 {
+func batches(b testing.TB) uint64 {
 	var m dto.Metric
 	if err := commitSeconds.Write(&m); err != nil {
 		b.Fatal(err)

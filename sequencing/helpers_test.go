@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"path/filepath"
 	"testing"
 	"time"
@@ -12,7 +13,10 @@ import (
 	"github.com/ipfs/go-cid"
 
 	"troupe/storage/dag"
+	"troupe/storage/logdb"
 )
+
+var quiet = slog.New(slog.DiscardHandler)
 
 var ctx = context.Background()
 
@@ -112,6 +116,9 @@ func openTest(t testing.TB, path string, o LogOptions) *SQLiteLog {
 	if o.Fatal == nil {
 		o.Fatal = func(err error) { t.Errorf("fatal: %v", err) }
 	}
+	if o.Logger == nil {
+		o.Logger = quiet
+	}
 	l, err := OpenLog(ctx, path, o)
 	if err != nil {
 		t.Fatalf("open: %v", err)
@@ -124,4 +131,47 @@ func refusedWith(err error) (Refused, bool) {
 	var r Refused
 	ok := errors.As(err, &r)
 	return r, ok
+}
+
+func tid(s string) syntax.TID { return syntax.TID(s) }
+
+// checkLog runs the invariant checker over the log's file.
+func checkLog(t testing.TB, path string) {
+	t.Helper()
+	ceiling, _, err := logdb.ReadCeiling(logdb.CeilingPath(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := logdb.OpenView(ctx, path, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer v.Close()
+	err = v.Read(ctx, func(r *logdb.Reader) error {
+		found, err := r.Check(ceiling)
+		for _, f := range found {
+			t.Errorf("invariant: %v", f)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatalf("check: %v", err)
+	}
+}
+
+// history is every public event above after.
+func history(t testing.TB, l Log, after Seq) []Event {
+	t.Helper()
+	var all []Event
+	for {
+		page, err := l.Events(ctx, after, 7, 1<<20)
+		if err != nil {
+			t.Fatalf("events: %v", err)
+		}
+		if len(page) == 0 {
+			return all
+		}
+		all = append(all, page...)
+		after = page[len(page)-1].Seq
+	}
 }

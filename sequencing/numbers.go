@@ -44,10 +44,13 @@ func openNumbers(path string, logged Seq, restored bool) (*numbers, bool, error)
 // reserved ahead is used up. Errors: sqlite.ErrFull, or the disk's.
 func (n *numbers) ensure(count int) error {
 	for n.next+Seq(count)-1 > n.ceiling {
-		if n.raising == nil {
+		fresh := n.raising == nil
+		if fresh {
 			n.raise()
 		}
-		if err := n.settle(<-n.raising); err != nil {
+		// A raise that was begun ahead may have failed long ago. Only one made
+		// now says how things are.
+		if err := n.settle(<-n.raising); err != nil && fresh {
 			return err
 		}
 	}
