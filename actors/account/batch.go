@@ -87,9 +87,10 @@ func (b *batch) try(q *request) (failed error) {
 	return failed
 }
 
-// transact runs fn in one transaction and reads what it touched. An error of
-// the commit itself may leave a change in the file that memory does not have:
-// then the instance is doubtful and must end, and the next one reads the file.
+// transact runs fn in one transaction and reads what it touched. It sets
+// doubtful where the file may hold what memory does not, or the handle is not
+// to be trusted any more: then the instance must end, and the next one opens
+// and reads the file.
 func (a *Accounts) transact(fn func(*batch) error) (changed []Account, gone []syntax.DID, err error) {
 	decided := false
 	err = a.db.Transact(context.Background(), func(t *accountdb.Tx) (err error) {
@@ -100,9 +101,18 @@ func (a *Accounts) transact(fn func(*batch) error) (changed []Account, gone []sy
 		decided = err == nil
 		return err
 	})
-	undone := errors.Is(err, sqlite.ErrBusy) || (errors.Is(err, sqlite.ErrFull) && !errors.Is(err, sqlite.ErrSync))
-	a.doubtful = err != nil && decided && !undone
+	a.doubtful = err != nil && !undone(err) && (decided || ofStorage(err))
 	return changed, gone, err
+}
+
+// undone reports whether an error leaves file and handle as they were.
+func undone(err error) bool {
+	return errors.Is(err, sqlite.ErrBusy) || (errors.Is(err, sqlite.ErrFull) && !errors.Is(err, sqlite.ErrSync))
+}
+
+func ofStorage(err error) bool {
+	var e *sqlite.Error
+	return errors.As(err, &e)
 }
 
 // touch has an account's index entry read anew before the commit.

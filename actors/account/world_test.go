@@ -29,13 +29,20 @@ type world struct {
 	reads *Reads
 	clock atomic.Int64 // µs
 	tick  time.Duration
+	vfs   string
 }
 
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 func newWorld(t testing.TB, log sequencing.Log) *world {
 	t.Helper()
-	w := &world{t: t, path: filepath.Join(t.TempDir(), accountdb.FileName), log: log, tick: time.Hour}
+	return newWorldWith(t, log, "")
+}
+
+// newWorldWith has the file on a file system of its own.
+func newWorldWith(t testing.TB, log sequencing.Log, vfs string) *world {
+	t.Helper()
+	w := &world{t: t, path: filepath.Join(t.TempDir(), accountdb.FileName), log: log, tick: time.Hour, vfs: vfs}
 	w.clock.Store(noon.UnixMicro())
 	w.start()
 	t.Cleanup(w.stop)
@@ -50,11 +57,11 @@ func (w *world) start() {
 	w.t.Helper()
 	w.sys, w.index = mailbox.NewSystem(slog.New(slog.DiscardHandler)), NewIndex()
 	var err error
-	w.h, err = Spawn(w.sys, Options{Path: w.path, Log: w.log, Index: w.index, Now: w.now, Tick: w.tick, Logger: slog.New(slog.DiscardHandler)})
+	w.h, err = Spawn(w.sys, Options{Path: w.path, Log: w.log, Index: w.index, Now: w.now, Tick: w.tick, VFS: w.vfs, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	if w.reads, err = OpenReads(context.Background(), w.path, 2, ""); err != nil {
+	if w.reads, err = OpenReads(context.Background(), w.path, 2, w.vfs); err != nil {
 		w.t.Fatal(err)
 	}
 }

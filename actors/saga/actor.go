@@ -172,7 +172,7 @@ func (s *Sagas) signUp(ctx context.Context, m SignUp, answer func(account.Sessio
 	switch {
 	case s.life.Err() != nil:
 		answer(account.Session{}, mailbox.ErrStopped)
-	case s.clients >= s.o.Running || len(s.due) >= s.o.Unsettled:
+	case s.clients >= s.o.Running || s.clients+len(s.due) >= s.o.Unsettled:
 		answer(account.Session{}, ErrBusy)
 	default:
 		id := newID()

@@ -112,7 +112,11 @@ func TestCrashWhileSettling(t *testing.T) {
 			w.clock.Add((3 * time.Minute).Microseconds())
 			crash.at(c.second)
 			w.start()
-			<-crash.dead()
+			select {
+			case <-crash.dead():
+			case <-time.After(20 * time.Second):
+				t.Fatal("did not come to the second crash")
+			}
 			w.restart(crash)
 			w.check(c.accounts)
 		})

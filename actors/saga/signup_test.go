@@ -310,6 +310,22 @@ func TestSettle(t *testing.T) {
 	}
 }
 
+// A refusal says nothing about an earlier sending that was not answered: a copy
+// may be on its way. The names stay held until that is settled.
+func TestRefusedInDoubt(t *testing.T) {
+	w := newWorld(t, nil)
+	w.plc.mode.Store(wavers)
+	if _, err := w.signUp(person("alice")); !errors.Is(err, ErrUnconfirmed) {
+		t.Fatal(err)
+	}
+	if left := w.unfinished(); len(left) != 1 || left[0].Step != stepSending {
+		t.Fatalf("%+v", left)
+	}
+	w.clock.Add((3 * time.Minute).Microseconds())
+	w.settled()
+	w.absent(0)
+}
+
 // A client that leaves before anything was sent leaves nothing.
 func TestClientLeaves(t *testing.T) {
 	ctx, leave := context.WithCancel(context.Background())

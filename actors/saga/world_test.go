@@ -43,6 +43,7 @@ const (
 	swallows       // takes the operation, and the answer is lost
 	down           // answers nothing
 	refuses        // says no
+	wavers         // answers nothing the first time, and says no afterwards
 )
 
 func (d *directory) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -69,7 +70,14 @@ func (d *directory) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (d *directory) post(w http.ResponseWriter, r *http.Request, did string) {
 	d.sent[did]++
 	body, _ := io.ReadAll(r.Body)
-	switch d.mode.Load() {
+	mode := d.mode.Load()
+	if mode == wavers {
+		mode = refuses
+		if d.sent[did] == 1 {
+			mode = down
+		}
+	}
+	switch mode {
 	case down:
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return
@@ -93,7 +101,7 @@ func (d *directory) post(w http.ResponseWriter, r *http.Request, did string) {
 		return
 	}
 	d.ops[did] = append(d.ops[did], body)
-	if d.mode.Load() == swallows {
+	if mode == swallows {
 		w.WriteHeader(http.StatusGatewayTimeout)
 	}
 }
