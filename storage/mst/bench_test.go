@@ -177,7 +177,7 @@ func BenchmarkFirstGetIndigo(b *testing.B) {
 	}
 }
 
-// BenchmarkBatch is a commit of the most operations there may be.
+// BenchmarkBatch200 is a commit of the most operations there may be.
 func BenchmarkBatch200(b *testing.B) {
 	tree, _, out := large(b)
 	v := record(-1)
