@@ -60,9 +60,10 @@ func open(t testing.TB, dir string, live int) *world {
 	return w
 }
 
-// close shuts down in order; crash leaves everything as a dead process would.
+// close shuts down in order and checks every file's invariants.
 func (w *world) close() {
 	w.t.Helper()
+	defer w.check()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	if err := w.repos.Close(ctx); err != nil {
@@ -73,6 +74,34 @@ func (w *world) close() {
 		w.t.Error(err)
 	}
 	w.sys.Shutdown()
+}
+
+// check reads every account file and reports what is broken.
+func (w *world) check() {
+	w.t.Helper()
+	files, err := filepath.Glob(filepath.Join(w.dir, "actors", "*", "*", repodb.FileName))
+	if err != nil || len(files) == 0 {
+		w.t.Error("no account files: ", err)
+	}
+	for _, f := range files {
+		dir := filepath.Dir(f)
+		db, err := repodb.Open(context.Background(), dir, syntax.DID(filepath.Base(dir)), repodb.Options{})
+		if err != nil {
+			w.t.Error(err)
+			continue
+		}
+		err = db.Read(context.Background(), func(r *repodb.Reader) error {
+			problems, err := r.Check(context.Background())
+			for _, p := range problems {
+				w.t.Errorf("%s: %s", f, p)
+			}
+			return err
+		})
+		if err != nil {
+			w.t.Error(err)
+		}
+		db.Close()
+	}
 }
 
 // did makes the i-th DID: 24 letters of base32.

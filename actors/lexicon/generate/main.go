@@ -1,4 +1,3 @@
-// Command generate writes ../catalog.ndjson from the lexicons of the indigo module; see the package's documentation.
 package main
 
 import (

@@ -1,5 +1,3 @@
-// Package outboundtest is the outside world of tests: a DNS that answers what a test
-// says. It opens no socket.
 package outboundtest
 
 import (
