@@ -13,6 +13,7 @@ import (
 
 	"troupe/actors/repo"
 	"troupe/sequencing"
+	"troupe/storage/mst"
 )
 
 // verifyEvents has the field's own implementation verify every #commit: blocks,
@@ -70,19 +71,28 @@ func verifyEvents(w *world) (commits int) {
 	}
 }
 
+// keyOfHeight finds a record key that stands at a height of the tree.
+func keyOfHeight(h int) string {
+	for i := 0; ; i++ {
+		if key := fmt.Sprintf("k%d", i); mst.Height(posts.String()+"/"+key) == h {
+			return key
+		}
+	}
+}
+
 // Repositories that are nearly always nearly empty: every batch is followed by
 // consumers built on indigo, also one that replaces all there is.
 func TestEventsOfTinyRepositories(t *testing.T) {
 	w := open(t, t.TempDir(), 16)
 	defer w.close()
 	r := rand.New(rand.NewPCG(11, 4))
+	keys := []string{keyOfHeight(0), keyOfHeight(1), keyOfHeight(2)}
 	for i := range 6 {
 		d := w.account(i)
 		live := map[string]bool{}
 		for n := range 60 {
 			var batch []repo.Write
-			for k := range 3 {
-				key := fmt.Sprintf("k%d", k)
+			for _, key := range keys {
 				switch c := r.IntN(3); {
 				case !live[key] && c > 0:
 					batch = append(batch, create(t, key, fmt.Sprint(n)))
@@ -108,9 +118,10 @@ func TestReplacingEverything(t *testing.T) {
 	w := open(t, t.TempDir(), 16)
 	defer w.close()
 	d := w.account(1)
-	ask(w, d, writes(create(t, "a", "1")))
+	low, high := keyOfHeight(0), keyOfHeight(2)
+	ask(w, d, writes(create(t, low, "1")))
 	before, _, _ := w.log.Head(t.Context(), d)
-	out := ask(w, d, writes(repo.Write{Action: sequencing.ActionDelete, Collection: posts, RKey: "a"}, create(t, "b", "2")))
+	out := ask(w, d, writes(repo.Write{Action: sequencing.ActionDelete, Collection: posts, RKey: syntax.RecordKey(low)}, create(t, high, "2")))
 	after, _, _ := w.log.Head(t.Context(), d)
 	if after.Seq != before.Seq+2 || len(out.Results) != 2 || out.Commit.CID != after.Commit || out.Commit.Rev != after.Rev {
 		t.Errorf("%d entries, answer %+v, head %+v", after.Seq-before.Seq, out, after)
