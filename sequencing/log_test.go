@@ -163,10 +163,10 @@ func TestOfConcurrentAppendsOneWins(t *testing.T) {
 		var wg sync.WaitGroup
 		var mu sync.Mutex
 		won := make([]int, len(heads))
-		for i := range heads {
+		for i, h := range slices.Clone(heads) {
 			for racer := range 4 {
 				wg.Add(1)
-				a := nextCommit(heads[i], fmt.Append(nil, racer), Public)
+				a := nextCommit(h, fmt.Append(nil, racer), Public)
 				go l.Append(a, func(c Committed, err error) {
 					defer wg.Done()
 					mu.Lock()

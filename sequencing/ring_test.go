@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"runtime"
-	"sync"
 	"testing"
+	"time"
 )
 
 func publicEvents(from, to Seq, size int) []Event {
@@ -104,27 +104,34 @@ func TestRingForgets(t *testing.T) {
 // however publication, look and wait fall together.
 func TestRingWakesEverybody(t *testing.T) {
 	r := NewRing(0)
-	const events, readers = 2000, 8
-	var wg sync.WaitGroup
-	for range readers {
-		wg.Add(1)
+	const rounds, burst, readers = 1500, 3, 4
+	var seen [readers]chan Seq
+	for i := range seen {
+		seen[i] = make(chan Seq, 1)
 		go func() {
-			defer wg.Done()
-			for pos := Seq(0); pos < events; {
+			for pos := Seq(0); pos < rounds*burst; {
 				v, wake := r.look()
 				if v.last == pos {
 					<-wake
 					continue
 				}
-				pos = v.last
+				if pos = v.last; pos%burst == 0 {
+					seen[i] <- pos
+				}
 			}
 		}()
 	}
-	for seq := Seq(1); seq <= events; seq++ {
+	for seq := Seq(1); seq <= rounds*burst; seq++ {
 		r.Publish(publicEvents(seq, seq, 1))
-		if seq%100 == 0 {
-			runtime.Gosched()
+		if seq%burst != 0 {
+			continue
+		}
+		for i := range seen {
+			select {
+			case <-seen[i]:
+			case <-time.After(10 * time.Second):
+				t.Fatalf("reader %d was not woken for %d", i, seq)
+			}
 		}
 	}
-	wg.Wait()
 }

@@ -279,6 +279,22 @@ func TestSlowConsumers(t *testing.T) {
 	})
 }
 
+// What is left of the history was internal, purged or pruned: the ring is
+// entered exactly at its floor.
+func TestRingBeginsWhereHistoryEnds(t *testing.T) {
+	ring := NewRing(0)
+	ring.start(10)
+	cursor := Seq(5)
+	s, err := Subscribe(&fakeLog{last: 10}, ring, &cursor, SubscribeOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ring.Publish([]Event{{Seq: 11, Visibility: Public, Frame: []byte("eleven")}})
+	if batch, err := s.Next(ctx); err != nil || len(batch) != 1 || string(batch[0]) != "eleven" {
+		t.Errorf("got %q, %v", batch, err)
+	}
+}
+
 // A live subscriber for which an event does not even fit into the ring gets it
 // from the log.
 func TestEventLargerThanTheRing(t *testing.T) {
