@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	nethttp "net/http"
+	"net/http/pprof"
 	"os"
 	"strconv"
 	"strings"
@@ -80,8 +81,8 @@ func newLogger(level string) *slog.Logger {
 	return slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: l}))
 }
 
-// serveMetrics answers /metrics on a listener of its own, so that it is never
-// public by accident. "" is none.
+// serveMetrics answers /metrics and /debug/pprof/ on a listener of its own, so
+// that they are never public by accident. "" is none.
 func serveMetrics(address string, logger *slog.Logger) (stop func(), err error) {
 	if address == "" {
 		return func() {}, nil
@@ -92,6 +93,11 @@ func serveMetrics(address string, logger *slog.Logger) (stop func(), err error) 
 	}
 	mux := nethttp.NewServeMux()
 	mux.Handle("/metrics", promhttp.Handler())
+	mux.HandleFunc("/debug/pprof/", pprof.Index)
+	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
+	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
 	server := &nethttp.Server{Handler: mux}
 	go server.Serve(l)
 	logger.Info("metrics", "address", l.Addr())
