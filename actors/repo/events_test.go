@@ -71,10 +71,10 @@ func verifyEvents(w *world) (commits int) {
 	}
 }
 
-// keyOfHeight finds a record key that stands at a height of the tree.
-func keyOfHeight(h int) string {
+// keyOfHeight finds a record key with a beginning that stands at a height of the tree.
+func keyOfHeight(prefix string, h int) string {
 	for i := 0; ; i++ {
-		if key := fmt.Sprintf("k%d", i); mst.Height(posts.String()+"/"+key) == h {
+		if key := fmt.Sprintf("%s%d", prefix, i); mst.Height(posts.String()+"/"+key) == h {
 			return key
 		}
 	}
@@ -86,7 +86,7 @@ func TestEventsOfTinyRepositories(t *testing.T) {
 	w := open(t, t.TempDir(), 16)
 	defer w.close()
 	r := rand.New(rand.NewPCG(11, 4))
-	keys := []string{keyOfHeight(0), keyOfHeight(1), keyOfHeight(2)}
+	keys := []string{keyOfHeight("c", 0), keyOfHeight("b", 1), keyOfHeight("a", 2)}
 	for i := range 6 {
 		d := w.account(i)
 		live := map[string]bool{}
@@ -118,13 +118,29 @@ func TestReplacingEverything(t *testing.T) {
 	w := open(t, t.TempDir(), 16)
 	defer w.close()
 	d := w.account(1)
-	low, high := keyOfHeight(0), keyOfHeight(2)
+	low, high := keyOfHeight("z", 0), keyOfHeight("a", 2)
 	ask(w, d, writes(create(t, low, "1")))
 	before, _, _ := w.log.Head(t.Context(), d)
 	out := ask(w, d, writes(repo.Write{Action: sequencing.ActionDelete, Collection: posts, RKey: syntax.RecordKey(low)}, create(t, high, "2")))
 	after, _, _ := w.log.Head(t.Context(), d)
 	if after.Seq != before.Seq+2 || len(out.Results) != 2 || out.Commit.CID != after.Commit || out.Commit.Rev != after.Rev {
 		t.Errorf("%d entries, answer %+v, head %+v", after.Seq-before.Seq, out, after)
+	}
+	// Batches of many sizes, with keys of every height.
+	r := rand.New(rand.NewPCG(3, 8))
+	have := []string{high}
+	for i := range 80 {
+		var batch []repo.Write
+		for _, key := range have {
+			batch = append(batch, repo.Write{Action: sequencing.ActionDelete, Collection: posts, RKey: syntax.RecordKey(key)})
+		}
+		have = nil
+		for j := range 1 + r.IntN(20) {
+			have = append(have, fmt.Sprintf("r%d-%d-%d", r.IntN(1000), i, j))
+			batch = append(batch, create(t, have[j], "new"))
+		}
+		r.Shuffle(len(batch), func(i, j int) { batch[i], batch[j] = batch[j], batch[i] })
+		ask(w, d, writes(batch...))
 	}
 	verifyEvents(w)
 	churn(w, d, 200, 9)
