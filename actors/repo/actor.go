@@ -125,49 +125,6 @@ func (r *Repo) Idle() {
 	r.state.Tree = r.state.Tree.Forget()
 }
 
-// flush brings pending changes into the file, as one transaction.
-func (r *Repo) flush(ctx context.Context) error {
-	if r.pending.empty() {
-		return nil
-	}
-	seq := r.pending.seq
-	err := r.db.Transact(ctx, func(tx *repodb.Tx) error {
-		if len(r.pending.changes) > 0 {
-			if err := tx.Apply(r.did, repodb.Merge(r.pending.changes)); err != nil {
-				return err
-			}
-		}
-		return tx.SetSeq(seq)
-	})
-	switch {
-	case errors.Is(err, sqlite.ErrFull):
-		return fmt.Errorf("%w: %w", ErrUnavailable, err) // kept pending; space may return
-	case err != nil:
-		// The file is not what the log says it should be, and nothing here can
-		// mend that: a fresh activation may.
-		panic(fmt.Errorf("repo: %s: apply up to entry %d: %w", r.did, seq, err))
-	}
-	r.pending = newOverlay()
-	r.Flusher.Note(r.did, sequencing.Seq(seq))
-	r.boundWAL()
-	return nil
-}
-
-// maxWAL is how large a file's write-ahead log may grow because somebody reads
-// an old snapshot of it.
-const maxWAL = 64 << 20
-
-var errWAL = errors.New("repo: the repository changed too much during the export")
-
-func (r *Repo) boundWAL() {
-	if !r.Snapshots.Held(r.did) {
-		return
-	}
-	if size, err := r.db.WALSize(); err == nil && size > maxWAL {
-		r.Snapshots.Revoke(r.did, errWAL)
-	}
-}
-
 // unexpected wraps an error that is not a refusal of the request.
 func (r *Repo) unexpected(err error) error {
 	if errors.Is(err, sqlite.ErrFull) || errors.Is(err, sqlite.ErrIO) || errors.Is(err, sqlite.ErrCorrupt) || errors.Is(err, sequencing.ErrClockJump) {

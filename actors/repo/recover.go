@@ -6,13 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
-
-	"github.com/bluesky-social/indigo/atproto/syntax"
-	"github.com/ipfs/go-cid"
 
 	"troupe/sequencing"
-	"troupe/storage/car"
 	"troupe/storage/mst"
 	"troupe/storage/repodb"
 )
@@ -173,63 +168,4 @@ func (r *Repo) adopt(root repodb.Root, head sequencing.Head, exists bool) error 
 	r.state = d.Next
 	r.pending.seq = int64(o.c.Seqs[len(o.c.Seqs)-1])
 	return nil
-}
-
-// changeOf rebuilds from a #commit entry what deciding it had made.
-func changeOf(e sequencing.Event) (repodb.Change, error) {
-	frame, _, err := sequencing.DecodeFrame(e.Frame)
-	if err != nil {
-		return repodb.Change{}, err
-	}
-	f, ok := frame.(sequencing.CommitFrame)
-	if !ok {
-		return repodb.Change{}, fmt.Errorf("a commit entry holds a %T", frame)
-	}
-	_, blocks, err := car.ReadAll(f.Blocks)
-	if err != nil {
-		return repodb.Change{}, err
-	}
-	at := make(map[cid.Cid][]byte, len(blocks))
-	for _, b := range blocks {
-		at[b.CID] = b.Data
-	}
-	c := repodb.Change{
-		Seq: int64(e.Seq), Rev: f.Rev, Commit: car.Block{CID: f.Commit, Data: at[f.Commit]}, Data: e.Next.Data, Time: f.Rev.Time(),
-		Gone: e.Effects.Removed,
-	}
-	for _, n := range e.Effects.New {
-		block, ok := at[n]
-		if !ok {
-			return repodb.Change{}, fmt.Errorf("node %s is not in the event", n)
-		}
-		c.Nodes = append(c.Nodes, car.Block{CID: n, Data: block})
-	}
-	for i, op := range f.Ops {
-		r, err := recordChange(op, at)
-		if err != nil {
-			return repodb.Change{}, err
-		}
-		for _, b := range e.Effects.Blobs {
-			if b.Op == i {
-				r.Blobs = append(r.Blobs, b.Blob)
-			}
-		}
-		c.Records = append(c.Records, r)
-	}
-	return c, nil
-}
-
-func recordChange(op sequencing.RepoOp, at map[cid.Cid][]byte) (repodb.RecordChange, error) {
-	collection, rkey, _ := strings.Cut(op.Path, "/")
-	r := repodb.RecordChange{Collection: syntax.NSID(collection), RKey: syntax.RecordKey(rkey), CID: op.CID}
-	if !op.CID.Defined() {
-		return r, nil
-	}
-	block, ok := at[op.CID]
-	if !ok {
-		return r, fmt.Errorf("record %s is not in the event", op.Path)
-	}
-	r.Bytes = block
-	r.Subject = subjectOf(r.Collection, block)
-	return r, nil
 }

@@ -1,0 +1,117 @@
+package repo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"troupe/sequencing"
+	"troupe/storage/car"
+	"troupe/storage/repodb"
+	"troupe/storage/sqlite"
+
+	"github.com/bluesky-social/indigo/atproto/syntax"
+	"github.com/ipfs/go-cid"
+)
+
+// flush brings pending changes into the file, as one transaction.
+func (r *Repo) flush(ctx context.Context) error {
+	if r.pending.empty() {
+		return nil
+	}
+	seq := r.pending.seq
+	err := r.db.Transact(ctx, func(tx *repodb.Tx) error {
+		if len(r.pending.changes) > 0 {
+			if err := tx.Apply(r.did, repodb.Merge(r.pending.changes)); err != nil {
+				return err
+			}
+		}
+		return tx.SetSeq(seq)
+	})
+	switch {
+	case errors.Is(err, sqlite.ErrFull):
+		return fmt.Errorf("%w: %w", ErrUnavailable, err) // kept pending; space may return
+	case err != nil:
+		// The file is not what the log says it should be, and nothing here can
+		// mend that: a fresh activation may.
+		panic(fmt.Errorf("repo: %s: apply up to entry %d: %w", r.did, seq, err))
+	}
+	r.pending = newOverlay()
+	r.Flusher.Note(r.did, sequencing.Seq(seq))
+	r.boundWAL()
+	return nil
+}
+
+// maxWAL is how large a file's write-ahead log may grow because somebody reads
+// an old snapshot of it.
+const maxWAL = 64 << 20
+
+var errWAL = errors.New("repo: the repository changed too much during the export")
+
+func (r *Repo) boundWAL() {
+	if !r.Snapshots.Held(r.did) {
+		return
+	}
+	if size, err := r.db.WALSize(); err == nil && size > maxWAL {
+		r.Snapshots.Revoke(r.did, errWAL)
+	}
+}
+
+// changeOf rebuilds from a #commit entry what deciding it had made.
+func changeOf(e sequencing.Event) (repodb.Change, error) {
+	frame, _, err := sequencing.DecodeFrame(e.Frame)
+	if err != nil {
+		return repodb.Change{}, err
+	}
+	f, ok := frame.(sequencing.CommitFrame)
+	if !ok {
+		return repodb.Change{}, fmt.Errorf("a commit entry holds a %T", frame)
+	}
+	_, blocks, err := car.ReadAll(f.Blocks)
+	if err != nil {
+		return repodb.Change{}, err
+	}
+	at := make(map[cid.Cid][]byte, len(blocks))
+	for _, b := range blocks {
+		at[b.CID] = b.Data
+	}
+	c := repodb.Change{
+		Seq: int64(e.Seq), Rev: f.Rev, Commit: car.Block{CID: f.Commit, Data: at[f.Commit]}, Data: e.Next.Data, Time: f.Rev.Time(),
+		Gone: e.Effects.Removed,
+	}
+	for _, n := range e.Effects.New {
+		block, ok := at[n]
+		if !ok {
+			return repodb.Change{}, fmt.Errorf("node %s is not in the event", n)
+		}
+		c.Nodes = append(c.Nodes, car.Block{CID: n, Data: block})
+	}
+	for i, op := range f.Ops {
+		r, err := recordChange(op, at)
+		if err != nil {
+			return repodb.Change{}, err
+		}
+		for _, b := range e.Effects.Blobs {
+			if b.Op == i {
+				r.Blobs = append(r.Blobs, b.Blob)
+			}
+		}
+		c.Records = append(c.Records, r)
+	}
+	return c, nil
+}
+
+func recordChange(op sequencing.RepoOp, at map[cid.Cid][]byte) (repodb.RecordChange, error) {
+	collection, rkey, _ := strings.Cut(op.Path, "/")
+	r := repodb.RecordChange{Collection: syntax.NSID(collection), RKey: syntax.RecordKey(rkey), CID: op.CID}
+	if !op.CID.Defined() {
+		return r, nil
+	}
+	block, ok := at[op.CID]
+	if !ok {
+		return r, fmt.Errorf("record %s is not in the event", op.Path)
+	}
+	r.Bytes = block
+	r.Subject = subjectOf(r.Collection, block)
+	return r, nil
+}
