@@ -4,7 +4,7 @@
 // # The path of a write
 //
 //	decide   command + state + a read-only view → entries, or a refusal   decide*.go
-////	append   the sequencer's log: durable, or refused                     pump.go
+//	append   the sequencer's log: durable, or refused                     pump.go
 //	apply    the entries' change to the account's file                    overlay.go, apply.go, storage/repodb
 //	reply    once the append is durable
 //
