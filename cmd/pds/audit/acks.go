@@ -228,7 +228,7 @@ func (c *ackCheck) phantoms(writes []Write) {
 			}
 			if !asked {
 				c.counts.Changed++
-				c.find(RuleChanged, Write{DID: did}, "nobody asked for rev %s with %s of %s", rev, commit.ops[0].Action, commit.ops[0].Path)
+				c.find(RuleChanged, Write{DID: did, Rev: rev}, "nobody asked for rev %s: %v", rev, commit.ops)
 			}
 		}
 	}

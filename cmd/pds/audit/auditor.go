@@ -70,7 +70,8 @@ func (a *Auditor) Follow(ctx context.Context, cursor *int64, seen func(Event, []
 		if err != nil {
 			return err
 		}
-		e, found, err := a.Event(ctx, frame)
+		// What was read is verified even if ctx ends meanwhile.
+		e, found, err := a.Event(context.WithoutCancel(ctx), frame)
 		if err != nil {
 			return err
 		}

@@ -29,6 +29,20 @@ type Op struct {
 	CID, Prev cid.Cid // Undef: none
 }
 
+// wellFormed says whether the fields fit the action. An update to the same
+// record is no operation.
+func (o Op) wellFormed() bool {
+	switch o.Action {
+	case "create":
+		return o.CID.Defined() && !o.Prev.Defined()
+	case "update":
+		return o.CID.Defined() && o.Prev.Defined() && o.CID != o.Prev
+	case "delete":
+		return !o.CID.Defined() && o.Prev.Defined()
+	}
+	return false
+}
+
 // emptyTree is the root of a repository without records.
 var emptyTree = func() cid.Cid {
 	t := mst.NewEmptyTree()
@@ -174,8 +188,7 @@ func readOps(f *findings, in []*comatproto.SyncSubscribeRepos_RepoOp) []Op {
 			continue
 		}
 		seen[o.Path] = true
-		shape := fmt.Sprint(op.Action, op.CID.Defined(), op.Prev.Defined())
-		if shape != "createtruefalse" && shape != "updatetruetrue" && shape != "deletefalsetrue" || op.CID == op.Prev {
+		if !op.wellFormed() {
 			f.add(RuleOps, "%s %q with cid %s and prev %s", op.Action, op.Path, op.CID, op.Prev)
 			continue
 		}

@@ -140,3 +140,35 @@ func decodeError(b []byte) error {
 	}
 	return ErrorFrame{body.Error, body.Message}
 }
+
+// String is one line: number, type, account, and what changed.
+func (e Event) String() string {
+	s := fmt.Sprintf("%d %s", e.Seq, e.Kind)
+	if e.DID != "" {
+		s += " " + e.DID.String()
+	}
+	if e.Rev != "" {
+		s += " " + e.Rev.String()
+	}
+	switch m := e.body.(type) {
+	case *comatproto.SyncSubscribeRepos_Commit:
+		for i, op := range m.Ops {
+			if i == 3 {
+				return s + fmt.Sprintf(" … %d operations", len(m.Ops))
+			}
+			s += " " + op.Action + " " + op.Path
+		}
+	case *comatproto.SyncSubscribeRepos_Identity:
+		if m.Handle != nil {
+			s += " " + *m.Handle
+		}
+	case *comatproto.SyncSubscribeRepos_Account:
+		s += " active"
+		if !m.Active && m.Status != nil {
+			s = s[:len(s)-len("active")] + *m.Status
+		}
+	case *comatproto.SyncSubscribeRepos_Info:
+		s = string(e.Kind) + " " + m.Name
+	}
+	return s
+}

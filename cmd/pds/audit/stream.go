@@ -6,6 +6,7 @@ import (
 
 	comatproto "github.com/bluesky-social/indigo/api/atproto"
 	"github.com/bluesky-social/indigo/atproto/syntax"
+	"github.com/ipfs/go-cid"
 )
 
 // Options of a Stream and an Auditor.
@@ -47,6 +48,15 @@ func (s *Stream) Connected(cursor int64) { s.last = cursor }
 
 // Last is the number of the newest event, 0 before the first.
 func (s *Stream) Last() int64 { return s.ledger.last() }
+
+// Content is what the events say that a repository holds: path → record. nil:
+// not known.
+func (s *Stream) Content(did syntax.DID) map[string]cid.Cid {
+	if h := s.accounts[did]; h != nil {
+		return h.content
+	}
+	return nil
+}
 
 // Joined says that events before this one were not seen.
 func (s *Stream) Joined() { s.complete = false }
