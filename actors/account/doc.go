@@ -1,3 +1,80 @@
 // Package account is the accounts actor, which owns account.sqlite, and the
 // rules about handles, addresses, passwords and session tokens.
+//
+// # Three ways in
+//
+//	Index     handle → DID, DID → status and flags   any goroutine, no message   index.go, table.go
+//	Reads     addresses, app passwords, invites      any goroutine, no message   reads.go
+//	messages  everything that changes something      the actor                   messages.go
+//
+// So signing in, resolving a handle and checking who may do what cost the actor
+// nothing; it sees writes alone. [SignIns] puts the three together for
+// createSession and refreshSession. [Tokens] is pure.
+//
+// # A write
+//
+// A request waits in state.waiting until the next transaction (batch.go). That
+// is a turn which the first waiting request puts behind whatever has arrived,
+// so requests that came during the last fsync share the next one. Each is
+// decided inside a savepoint (decide_*.go): a refusal takes back its own writes
+// and nobody else's. After the commit the index is published and then the
+// askers are answered: who has an answer finds it in the index.
+//
+// # Ownership
+//
+// [Accounts] owns the read-write handle of account.sqlite. An [Index] is written
+// by the actor it was given to and read by everybody. [Reads] owns its
+// connections. Nothing here holds a lock.
+//
+// # On disk
+//
+// <data>/account.sqlite, described in storage/accountdb. Everything is written
+// with synchronous=FULL before it is answered. Handle and status of accounts
+// follow the log (apply.go): at the start, when asked to [CatchUp], before an
+// account is inserted, and every second. The log may forget an entry only after
+// it has been applied here.
+//
+// # Errors
+//
+// Sentinels of errors.go, and those of storage/sqlite for the disk. With
+// [sqlite.ErrFull] and [sqlite.ErrBusy] nothing happened. Any other error of
+// the disk leaves it to the file what happened: the instance ends, the askers
+// are answered, and the next instance reads everything again.
+//
+// # Design notes
+//
+// The log is later and right. An entry for an account that is not known makes a
+// row that nobody can sign in to (an older copy of this file was restored), and
+// a handle that somebody else holds changes hands. An entry that cannot be read
+// is reported and passed over: it concerns one account, and stopping would
+// concern all.
+//
+// CatchUp carries no entries. The actor reads the log itself, from where it
+// stopped: entries that were handed over could arrive out of order or not at
+// all, and it could never say up to where it has them. Rejected: a subscription
+// to the ring, which lacks internal entries.
+//
+// The index is copied in leaves (1/4096 of the accounts), not as a whole and not
+// behind a lock: a reader keeps one moment of it, in which a handle and its
+// owner always agree.
+//
+// Refresh tokens rotate as the reference does it: for two hours the same token
+// gives the same next one, so that clients which lose an answer, or refresh from
+// several tabs, stay signed in. One thing is stricter here: closing a session
+// also revokes the tokens it came from, which in the reference would bring it
+// back to life within those two hours.
+//
+// Session tokens are judged with 30 seconds of leeway. A token is looked at in
+// an order that keeps ErrExpiredToken for tokens that were good in every other
+// way: clients refresh on that name.
+//
+// Signing in costs the same whether the identifier exists or not, and SignIns
+// holds every answer back until Floor (350 ms in a server) has passed.
+// The shape of the password decides whether app passwords are tried, never the
+// account. A hash in the reference's form is replaced at the next sign-in.
+//
+// Handles are checked against names of the protocol and of well-known services
+// (reserved.go). There is no list of slurs and none of famous names, and no list
+// of disposable mail domains: they age within weeks, and their home is
+// moderation, not a compiled-in table.
 package account

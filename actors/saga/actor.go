@@ -40,7 +40,8 @@ type Options struct {
 
 	Running   int              // sign-ups that clients wait for, at once (64)
 	Unsettled int              // unfinished ones beyond which new ones are refused (1000)
-	Patience  time.Duration    // how long a client waits for the directory (10 s)
+	Patience  time.Duration    // how long a client waits for the directory before it is told so (10 s)
+	Sending   time.Duration    // how long one request to the directory may take (5 s)
 	Settle    time.Duration    // how long after a sending its absence is believed (2 min)
 	Retry     time.Duration    // first wait before an unfinished one is looked at again (1 s); doubles up to 5 min
 	Now       func() time.Time // (time.Now)
@@ -56,6 +57,7 @@ func (o Options) withDefaults() Options {
 	set(&o.Running, 64)
 	set(&o.Unsettled, 1000)
 	set(&o.Patience, 10*time.Second)
+	set(&o.Sending, 5*time.Second)
 	set(&o.Settle, 2*time.Minute)
 	set(&o.Retry, time.Second)
 	if o.Now == nil {
@@ -93,9 +95,11 @@ func (h *Handle) Stop(ctx context.Context) error {
 // Spawn starts the sagas actor, which resumes what is unfinished.
 func Spawn(o Options) (*Handle, error) {
 	o = o.withDefaults()
-	ctx, quit := context.WithCancel(context.Background())
+	process, quit := context.WithCancel(context.Background())
 	h, err := mailbox.Spawn(o.System, "sagas", o.Running*4, func(self mailbox.Self) *Sagas {
-		return &Sagas{o: o, self: self, life: ctx, running: make(map[account.SagaID]bool), due: make(map[account.SagaID]*unsettled)}
+		s := &Sagas{o: o, self: self, running: make(map[account.SagaID]worker), due: make(map[account.SagaID]*unsettled)}
+		s.life, s.end = context.WithCancel(process)
+		return s
 	})
 	if err != nil {
 		quit()
@@ -109,13 +113,19 @@ func Spawn(o Options) (*Handle, error) {
 type Sagas struct {
 	o    Options
 	self mailbox.Self
-	life context.Context // ends at Handle.Stop
+	life context.Context // of this instance; ends at Handle.Stop
+	end  context.CancelFunc
 
 	// owned by the turn
-	running map[account.SagaID]bool // true: a client waits
-	clients int                     // how many of them
+	running map[account.SagaID]worker
+	clients int // for how many of them a client waits
 	due     map[account.SagaID]*unsettled
-	ended   chan struct{} // stops the ticker
+}
+
+// worker is the actor of a story that is being told.
+type worker struct {
+	handle *mailbox.Handle[*signup]
+	waits  bool // a client does
 }
 
 // unsettled is an unfinished story that nobody works on now.
@@ -134,8 +144,7 @@ func (s *Sagas) Start(ctx context.Context) error {
 		s.postpone(story.ID)
 		s.due[story.ID].next = s.o.Now()
 	}
-	s.ended = make(chan struct{})
-	go s.tick(s.ended)
+	go s.tick()
 	return nil
 }
 
@@ -147,20 +156,28 @@ func (s *Sagas) Receive(t *mailbox.Turn) {
 	}
 }
 
-// Stop implements mailbox.Actor. Actors of stories that still run end by
-// themselves; until then their names keep a second one away.
+// lastStep is how long Stop waits for stories to come to the end of a step. One
+// that takes longer keeps its name, which keeps a second actor off the story.
+const lastStep = 5 * time.Second
+
+// Stop implements mailbox.Actor: it ends the stories between two steps.
 func (s *Sagas) Stop(mailbox.Reason) {
-	if s.ended != nil {
-		close(s.ended)
+	s.end()
+	ctx, cancel := context.WithTimeout(context.Background(), lastStep)
+	defer cancel()
+	for id, w := range s.running {
+		if err := w.handle.Stop(ctx); err != nil {
+			s.o.Logger.Warn("sign-up outlives its supervisor", slog.String("saga", string(id)), slog.Any("error", err))
+		}
 	}
 }
 
-func (s *Sagas) tick(ended <-chan struct{}) {
+func (s *Sagas) tick() {
 	t := time.NewTicker(s.o.Retry)
 	defer t.Stop()
 	for {
 		select {
-		case <-ended:
+		case <-s.life.Done():
 			return
 		case <-t.C:
 			s.self.Run(s.lookAfter)
@@ -212,7 +229,7 @@ func run[M mailbox.Message[*signup, told]](s *Sagas, ctx context.Context, id acc
 		answer(account.Session{}, account.ErrHandleTaken)
 		return
 	}
-	s.running[id] = waits
+	s.running[id] = worker{h, waits}
 	if waits {
 		s.clients++
 	}
@@ -233,7 +250,7 @@ func run[M mailbox.Message[*signup, told]](s *Sagas, ctx context.Context, id acc
 
 // came takes a story back from its actor.
 func (s *Sagas) came(ctx context.Context, id account.SagaID, t told, answer func(account.Session, error)) {
-	if s.running[id] {
+	if s.running[id].waits {
 		s.clients--
 	}
 	delete(s.running, id)

@@ -1,2 +1,93 @@
-// Package saga runs the stories that span actors. The first is sign-up.
+// Package saga runs the stories that span actors: above accounts and repos,
+// asked by http, asking downwards only. Its one story so far is sign-up.
+//
+// # Sign-up
+//
+//	check, hash the password, make the key and the PLC operation     prepare.go
+//	reserved   handle, address, DID and invite are held              the row says so from here on
+//	           the folder is made, the key sealed in it              folder.go
+//	sending    the operation goes to the PLC directory               steps.go
+//	inserted   account rows, use of the invite, session
+//	           creation chain: identity, account, commit, sync       actors/repo
+//	(no row)   complete
+//
+// The names on the left are what the stored story says ([account.Saga]): it is
+// written before the step is taken, so what is stored may have happened or not,
+// and nothing that is not stored has. A DID that was brought along skips the
+// sending; its account starts deactivated, with one internal commit instead of
+// the chain, and is to be deleted three days later if it is never activated.
+//
+// # What is told to whom
+//
+// The PLC directory cannot be asked to forget, and it can take an operation
+// without the answer arriving. So the rule is: an operation is sent only while
+// the person who asked for it is waiting, and what nobody waits for is settled
+// by reading.
+//
+//   - The directory takes it: the account is completed, whatever happens to the
+//     client meanwhile.
+//   - It refuses, and no earlier sending is in doubt: everything is undone and
+//     the client is told ([ErrRefused]).
+//   - It does not answer: it is asked again with the same bytes until Patience
+//     is over or the client has left. Then the client is told so
+//     ([ErrUnconfirmed]), and the story is left to settle: every so often, with
+//     growing pauses, the directory is asked whether the DID exists. If it does,
+//     the account is completed; the client was told that this may happen, and
+//     its password works. If it does not, and the last sending is longer ago
+//     than Settle, so that no copy can be on its way any more, everything is
+//     undone. As long as the directory is silent the names stay held.
+//   - The person tries again with the same handle, address, invite and
+//     password: that goes on with the unfinished story, sending included. To
+//     anybody else the handle is taken.
+//   - The server dies: the client has no answer, so nobody waits, so the story
+//     settles at the next start by the same rule.
+//
+// So no account is ever made behind the back of somebody who was told no: after
+// a refusal there is nothing left to complete, and after an open outcome nothing
+// is sent any more. No DID that may exist is tombstoned or forgotten. What a
+// late copy could still leave, after Settle, is a DID that nobody uses and that
+// points to this server; it has no account and its key is gone.
+//
+// After the DID exists the story only goes forward. A full disk or a busy repo
+// is answered with [ErrUnfinished] and tried again, with growing pauses, until
+// it works.
+//
+// # Ownership
+//
+// [Sagas] owns the list of stories under way and their timers. A story that is
+// being told is an actor of its own, "sagas/<id>", with one turn that lasts as
+// long as it goes on; the name keeps a second one away. It owns the account's
+// folder until the repo actor is asked to create the repository.
+//
+// # On disk
+//
+// Rows of tables saga and reservation in account.sqlite, written by the accounts
+// actor. They are gone when the story has ended. A stored sign-up holds a
+// password hash and a signed operation, and never a key.
+//
+// # Errors
+//
+// Sentinels of errors.go and of actors/account. See [SignUp].
+//
+// # Bounds
+//
+// Running clients at once, Unsettled unfinished stories in all, eight of them
+// looked at at a time.
+//
+// # Design notes
+//
+// The key is not stored with the story. It is written to its place before
+// anything is sent; a story that stopped earlier is undone, so a lost key is
+// never needed.
+//
+// The use of the invite is held with the names. Counting it when the account is
+// inserted would let two sign-ups make two DIDs for one use.
+//
+// A folder that exists before the DID is reserved is somebody's, and the sign-up
+// is refused. So undoing may remove the folder, and still refuses to where it
+// finds more than a key.
+//
+// Rejected: answering at once and completing in the background; clients of
+// createAccount expect to be signed in by the answer. Rejected: sending in the
+// background, which makes accounts for people who gave up hours ago.
 package saga

@@ -38,7 +38,7 @@ func (w *signup) register() told {
 		}
 		w.story.row.Step = stepSending
 		w.o.probe("sending")
-		ctx, cancel := context.WithTimeout(w.life, w.o.Patience/2)
+		ctx, cancel := context.WithTimeout(w.life, w.o.Sending)
 		err := w.o.Directory.Submit(ctx, w.story.row.DID, w.story.Op)
 		cancel()
 		w.o.probe("sent")
@@ -68,7 +68,7 @@ func (w *signup) unconfirmed() told {
 
 // lookUp asks the directory what became of an operation.
 func (w *signup) lookUp() told {
-	ctx, cancel := context.WithTimeout(w.life, w.o.Patience)
+	ctx, cancel := context.WithTimeout(w.life, w.o.Sending)
 	defer cancel()
 	_, err := w.o.Directory.Last(ctx, w.story.row.DID)
 	w.o.probe("looked up")

@@ -147,6 +147,9 @@ type world struct {
 	vault    *keys.Vault
 }
 
+// impatient clients give up soon on a directory that does not answer.
+func impatient(o *Options) { o.Patience = 50 * time.Millisecond }
+
 func newWorld(t *testing.T, options func(*Options)) *world {
 	t.Helper()
 	w := &world{t: t, dir: t.TempDir(), plc: &directory{ops: map[string][]json.RawMessage{}, sent: map[string]int{}}, options: options}
@@ -207,7 +210,7 @@ func (w *world) start() {
 		CreateRepo: func(ctx context.Context, did syntax.DID, m repo.Create) (repo.Commit, error) {
 			return mailbox.Ask(ctx, w.repos.Of(did.String()), m)
 		},
-		Patience: 100 * time.Millisecond, Retry: 5 * time.Millisecond, Running: 128, Now: w.now, Logger: quiet,
+		Retry: 5 * time.Millisecond, Running: 128, Now: w.now, Logger: quiet,
 	}
 	if w.options != nil {
 		w.options(&o)
