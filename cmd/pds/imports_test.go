@@ -72,6 +72,7 @@ var imports = []struct {
 
 	{"cmd/pds", "cmd/pds/... http/... actors/... sequencing storage/..."},
 	{"cmd/pds/audit", ""}, // judges the server from outside, so it shares no code with it
+	{"cmd/pds/bench", ""}, // a client of any server, so it shares no code with this one
 	{"cmd/pds/devnet", "actors/outbound actors/identity/plc storage/sqlite"},
 }
 

@@ -18,6 +18,7 @@ type commands struct {
 	Serve serveCommand     `cmd:"" help:"Serve accounts. Configured by PDS_* environment variables, a file of them, and flags."`
 	Dev   devCommand       `cmd:"" help:"A complete server for trying things out: PLC directory, mailbox page and two accounts included."`
 	Audit auditCommand     `cmd:"" help:"Check a server from the outside: every event, every repository. Exit code 1 if a rule is broken."`
+	Bench benchCommand     `cmd:"" help:"Load a server from the outside and report what it did and what that cost. It writes to the server it is pointed at."`
 	Vers  kong.VersionFlag `name:"version" help:"Print the version."`
 }
 

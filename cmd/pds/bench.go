@@ -1,0 +1,128 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"time"
+
+	"troupe/cmd/pds/bench"
+)
+
+// benchCommand is `pds bench`.
+type benchCommand struct {
+	URL           string        `arg:"" optional:"" help:"Server to measure, such as http://localhost:2583. It needs no rate limits and open sign-up, an invite code or the operator's password."`
+	Start         bool          `help:"Start a development server with fresh data and measure that."`
+	Data          string        `help:"Data of the server that --start starts: kept, and served again by the next run." type:"path"`
+	PID           int           `name:"pid" help:"Process of the server, for its CPU and memory."`
+	Against       string        `help:"URL of a second server: both are measured in turns, and the first compared with it."`
+	PID2          int           `name:"pid2" help:"Process of the second server."`
+	Invite        string        `help:"Invite code for the accounts that are made."`
+	Invite2       string        `name:"invite2" help:"The same on the second server."`
+	AdminPassword string        `help:"Operator's password, to make an invite code." env:"PDS_ADMIN_PASSWORD"`
+	Admin2        string        `name:"admin-password2" help:"The same of the second server."`
+	Scenario      []string      `short:"s" help:"What to run, or all; --list shows them."`
+	List          bool          `help:"List the scenarios; those that are run without -s have a star."`
+	Accounts      int           `help:"Accounts that the load is spread over; about 30 are made a second, once." default:"200"`
+	Workers       int           `help:"Clients that write or read at a time." default:"16"`
+	Duration      time.Duration `help:"Measured time of a scenario." default:"3s"`
+	Warmup        time.Duration `help:"Time before it." default:"1s"`
+	Rounds        int           `help:"How often each scenario runs; 2 with --against." default:"0"`
+	Records       int           `help:"Records of the repository that get-repo exports." default:"10000"`
+	Subscribers   int           `help:"Subscribers of the firehose scenarios." default:"50"`
+	Stalled       int           `help:"Subscribers more, that never read."`
+	Rate          float64       `help:"Writes a second of firehose-fanout." default:"20"`
+	Events        int           `help:"Events that firehose-backfill replays, at least." default:"20000"`
+	Awake         int           `help:"Accounts that stay awake in the cold scenarios of a started server." default:"32"`
+	Profile       string        `help:"Folder for CPU profiles of each scenario on a started server." type:"path"`
+	State         string        `help:"Folder that remembers the accounts that were made. The default is in the user's cache." type:"path"`
+	JSON          bool          `name:"json" help:"Print the report as JSON."`
+}
+
+// Run measures and prints.
+func (c *benchCommand) Run(ctx context.Context) (err error) {
+	if c.List {
+		fmt.Print(bench.Describe())
+		return nil
+	}
+	if c.Start == (c.URL != "") {
+		return errors.New("bench: name the URL of a server, or --start one")
+	}
+	debug.SetGCPercent(400) // the server needs the cores more than this process the memory
+	o := c.options()
+	if o.StateDir == "" {
+		if o.StateDir, err = os.UserCacheDir(); err != nil {
+			o.StateDir = os.TempDir()
+		}
+		o.StateDir = filepath.Join(o.StateDir, "troupe-bench")
+	}
+	var notes []string
+	if c.Start {
+		p, cleanup, err := c.start(ctx)
+		if err != nil {
+			return err
+		}
+		defer cleanup()
+		o.Servers = append(o.Servers, p.Server("started"))
+		notes = append(notes, fmt.Sprintf("started: healthy after %d ms, %.0f MB then", p.Healthy.Milliseconds(), p.Idle))
+	} else {
+		o.Servers = append(o.Servers, bench.Server{Name: "first", URL: c.URL, PID: c.PID, Invite: c.Invite, AdminPassword: c.AdminPassword})
+	}
+	if c.Against != "" {
+		o.Servers = append(o.Servers, bench.Server{Name: "against", URL: c.Against, PID: c.PID2, Invite: c.Invite2, AdminPassword: c.Admin2})
+	}
+	report, err := bench.Run(ctx, o)
+	if report == nil {
+		return err
+	}
+	report.Notes = append(report.Notes, notes...)
+	if c.JSON {
+		return errors.Join(err, report.WriteJSON(os.Stdout))
+	}
+	return errors.Join(err, report.WriteTable(os.Stdout))
+}
+
+func (c *benchCommand) options() bench.Options {
+	o := bench.Options{
+		Scenarios: c.Scenario, Accounts: c.Accounts, Workers: c.Workers, Warmup: c.Warmup, Duration: c.Duration, Rounds: c.Rounds,
+		Records: c.Records, Subscribers: c.Subscribers, Stalled: c.Stalled, Rate: c.Rate, Events: c.Events, Awake: c.Awake,
+		StateDir: c.State, ProfileDir: c.Profile, Progress: os.Stderr,
+	}
+	if o.Rounds == 0 {
+		o.Rounds = 1
+		if c.Against != "" {
+			o.Rounds = 2
+		}
+	}
+	return o
+}
+
+// start runs this same program as the server, in a folder that goes with it
+// unless it was named.
+func (c *benchCommand) start(ctx context.Context) (*bench.Process, func(), error) {
+	exe, err := os.Executable()
+	if err != nil {
+		return nil, nil, err
+	}
+	dir, remove := c.Data, func() {}
+	if dir == "" {
+		if dir, err = os.MkdirTemp("", "pds-bench-"); err != nil {
+			return nil, nil, err
+		}
+		remove = func() { os.RemoveAll(dir) }
+	}
+	p, err := bench.StartDev(ctx, exe, dir)
+	if err != nil {
+		remove()
+		return nil, nil, err
+	}
+	return p, func() {
+		if err := p.Stop(); err != nil {
+			fmt.Fprintln(os.Stderr, "started server:", err)
+		}
+		remove()
+	}, nil
+}

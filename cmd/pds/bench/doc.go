@@ -1,0 +1,55 @@
+// Package bench loads a Personal Data Server from the outside and reports what
+// it did: operations a second, latencies, errors by name, and what the server
+// paid for them.
+//
+// # What it is
+//
+// A [scenario] is one kind of load: workers that repeat one request, readers
+// of the firehose, or both. [Run] makes the accounts that the scenarios need,
+// runs each of them on one server or, in turns, on two, and returns a [Report].
+//
+// The load is a closed loop: a worker sends its next request when the last one
+// was answered. Only the paced firehose scenario has a rate of its own.
+//
+// # Ownership
+//
+// A worker owns its connection, its buffers and its counts; they are added up
+// when all workers of a phase have ended. No lock is taken per operation.
+//
+// # On disk
+//
+// One file per server in the state directory, 0600: the accounts that were
+// made there, with password and tokens, so that the next run does not pay for
+// them again (a server hashes about thirty passwords a second). It may be
+// lost. It is dropped when the server no longer knows its accounts. A server
+// that [StartDev] starts lives in a directory of its own.
+//
+// # Errors
+//
+// What a server answers wrongly is counted by the XRPC name of the error and
+// never stops a run, except while accounts are made. A 429 is counted like any
+// other and the row says so: such a rate measures the limit and not the server.
+// Errors of the functions here are about the run: no server, no account, an
+// unknown scenario.
+//
+// # Design notes
+//
+// The load generator shares the cores with the server, so what it costs, it
+// takes away. HTTP is spoken directly on one socket a worker: net/http costs a
+// client 30 µs a request and two goroutines a connection, this 10 µs and none.
+// What the generator used is reported beside what the server used.
+//
+// Server CPU is the difference of /proc/PID/stat around the measured phase. It
+// starts when every request of the warm-up was answered and ends when the last
+// measured one was, so that no request is paid for by another's phase. Rates
+// on a machine with other work are worth little; CPU per operation holds, and
+// the cores that others used are a column.
+//
+// Nothing here is shared with the server. A number that the server's own
+// packages computed could agree with the server's own mistake; the records of
+// the hot scenario are proved with indigo's repository and signature code.
+//
+// Rejected: k6, wrk and vegeta. None of them carries a token per account,
+// follows a firehose, or proves that a write was kept; and a rate of writes
+// that are not kept is worth nothing.
+package bench
