@@ -112,6 +112,16 @@ func (a *Append) admit(h Head, exists bool, now time.Time) (Head, error) {
 	return h, nil
 }
 
+// Public reports whether subscribers receive anything of the append.
+func (a *Append) Public() bool {
+	for i := range a.Entries {
+		if a.Entries[i].Visibility == Public {
+			return true
+		}
+	}
+	return false
+}
+
 // firstRev is the rev of the first entry that has one, or "".
 func (a *Append) firstRev() syntax.TID {
 	for i := range a.Entries {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"troupe/actors/mailbox"
@@ -48,6 +49,10 @@ type Sequencer struct {
 	self mailbox.Self
 	log  sequencing.Log
 	ring *sequencing.Ring
+
+	// Read by the committer's goroutine: a notice is already scheduled, so an
+	// event needs no turn to ask for one.
+	scheduled atomic.Bool
 
 	// Owned by the actor's turns.
 	crawl crawlState
@@ -112,7 +117,7 @@ func (s *Sequencer) Receive(t *mailbox.Turn) {
 	case Append:
 		mailbox.Later(s, t, m, s.append)
 	case Subscribe:
-		mailbox.Reply(s, t, m, s.subscribe)
+		mailbox.Later(s, t, m, s.subscribe)
 	}
 }
 
@@ -130,15 +135,24 @@ func (s *Sequencer) Stop(mailbox.Reason) {
 
 func (s *Sequencer) append(_ context.Context, m Append, answer func(sequencing.Committed, error)) {
 	s.log.Append(m.Chain, func(c sequencing.Committed, err error) {
-		answer(c, err)
-		if err == nil && len(s.o.Crawlers) > 0 {
+		if err == nil && m.Chain.Public() && len(s.o.Crawlers) > 0 && !s.scheduled.Load() {
 			s.self.Run(s.announce)
 		}
+		answer(c, err)
 	})
 }
 
-func (s *Sequencer) subscribe(_ context.Context, m Subscribe) (*sequencing.Subscription, error) {
-	return sequencing.Subscribe(s.log, s.ring, m.Cursor, sequencing.SubscribeOptions{Window: s.o.Window})
+// subscribe answers from a goroutine of its own: finding the start reads the
+// log, and five hundred relays that come back at once must not stand between
+// an append and the committer.
+func (s *Sequencer) subscribe(ctx context.Context, m Subscribe, answer func(*sequencing.Subscription, error)) {
+	go func() {
+		sub, err := sequencing.Subscribe(s.log, s.ring, m.Cursor, sequencing.SubscribeOptions{Window: s.o.Window})
+		if err == nil && ctx.Err() != nil { // nobody is left to close it
+			sub.Close()
+		}
+		answer(sub, err)
+	}()
 }
 
 // after runs fn as a turn once d has passed.

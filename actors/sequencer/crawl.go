@@ -28,7 +28,7 @@ func (c crawlState) decide(now time.Time) (notify bool, wait time.Duration) {
 	return false, c.last.Add(crawlEvery).Sub(now)
 }
 
-// announce follows an event that became durable.
+// announce follows a public event that became durable.
 func (s *Sequencer) announce() {
 	if s.crawl.timer != nil {
 		return
@@ -39,12 +39,14 @@ func (s *Sequencer) announce() {
 		return
 	}
 	s.crawl.timer = s.after(wait, s.notify)
+	s.scheduled.Store(true)
 }
 
 // notify tells every relay, outside the turn. A relay that does not answer is
 // told again with the next notice.
 func (s *Sequencer) notify() {
 	s.crawl = crawlState{last: time.Now()}
+	s.scheduled.Store(false) // before the notice goes out: an event from here on may not be seen by that crawl
 	for _, relay := range s.o.Crawlers {
 		go func() {
 			if err := requestCrawl(s.life, s.o.Client, relay, s.o.Hostname); err != nil && s.life.Err() == nil {

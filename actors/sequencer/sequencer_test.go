@@ -174,3 +174,60 @@ func TestSubscriberSeesWhatIsAnswered(t *testing.T) {
 		t.Errorf("got %+v", f)
 	}
 }
+
+// What subscribers do not get is no reason to call anybody.
+func TestInternalEventsTellNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := &relay{began: time.Now()}
+		h, stop := start(t, r)
+		defer stop()
+		chain := sequencing.Append{DID: "did:plc:ewvi7nxzyoun6zhxrhs64oiz", Expect: sequencing.Expect{New: true}, Entries: []sequencing.Entry{
+			{Kind: sequencing.KindAccount, Next: sequencing.Change{Status: sequencing.StatusDeactivated}, Time: time.Now()},
+		}}
+		if _, err := mailbox.Ask(t.Context(), h.Address(), sequencer.Append{Chain: chain}); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if n := r.notices(); len(n) != 0 {
+			t.Errorf("notices of an internal event: %v", n)
+		}
+	})
+}
+
+// Entries go once they are outside the window and every file has them.
+func TestPruning(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, stop := start(t, &relay{began: time.Now()})
+		defer stop()
+		left := func() int {
+			t.Helper()
+			events, err := h.Log().Events(t.Context(), 0, 100, 1<<20)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return len(events)
+		}
+		const applied, behind = syntax.DID("did:plc:ewvi7nxzyoun6zhxrhs64oiz"), syntax.DID("did:plc:44ybard66vv44zksje25o7dz")
+		for _, did := range []syntax.DID{applied, behind} {
+			if err := announce(t, h, did, true); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := h.Log().MarkAccounts(t.Context(), h.Log().Last()); err != nil {
+			t.Fatal(err)
+		}
+		if err := h.Log().MarkApplied(t.Context(), []sequencing.Applied{{DID: applied, Seq: h.Log().Last()}}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(sequencing.DefaultWindow)
+		synctest.Wait()
+		if n := left(); n != 2 {
+			t.Errorf("%d events left inside window and grace, want 2", n)
+		}
+		time.Sleep(sequencing.PruneGrace + 2*time.Hour)
+		synctest.Wait()
+		if n := left(); n != 1 {
+			t.Errorf("%d events left, want the one that a file still needs", n)
+		}
+	})
+}
