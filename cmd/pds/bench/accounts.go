@@ -159,13 +159,13 @@ func (t *target) mintInvite(uses int) (string, error) {
 // parallel calls do for 0…n-1, each worker with a connection of its own.
 func (t *target) parallel(ctx context.Context, n, workers int, do func(c *conn, i int) error) error {
 	next := make(chan int)
-	g, ctx := errgroup.WithContext(ctx)
+	g, inner := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		defer close(next)
 		for i := range n {
 			select {
 			case next <- i:
-			case <-ctx.Done():
+			case <-inner.Done():
 				return nil
 			}
 		}
@@ -173,7 +173,7 @@ func (t *target) parallel(ctx context.Context, n, workers int, do func(c *conn, 
 	})
 	for range min(workers, n) {
 		g.Go(func() error {
-			c := newConn(ctx, t.to)
+			c := newConn(inner, t.to)
 			defer c.close()
 			for i := range next {
 				if err := do(c, i); err != nil {

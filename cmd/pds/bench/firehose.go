@@ -88,6 +88,7 @@ func firehose(ctx context.Context, t *target, o Options, wait func() bool) (tall
 			if !wait() {
 				return errDone
 			}
+			w.start = time.Now()
 			i := int(f.next.Add(1) - 1)
 			a := w.pick(all)
 			w.in = appendCreate(w.in[:0], a, f.keys.key(i), nextNumber())

@@ -32,9 +32,10 @@ type worker struct {
 	t     *target
 	id    int
 	rand  *rand.Rand
-	in    []byte // body that is being built
-	out   []byte // request that is being built
-	bytes int64  // what op adds for bodies
+	in    []byte    // body that is being built
+	out   []byte    // request that is being built
+	bytes int64     // what op adds for bodies
+	start time.Time // of the operation; op may set it anew after waiting for its turn
 	acks  []ack
 	tally tally
 }
@@ -119,14 +120,14 @@ func phase(ctx context.Context, workers []*worker, op func(*worker) error, d tim
 	end := time.Now().Add(d)
 	for _, w := range workers {
 		wg.Go(func() {
-			start := time.Now()
-			for ctx.Err() == nil && start.Before(end) {
+			w.start = time.Now()
+			for ctx.Err() == nil && w.start.Before(end) {
 				err := op(w)
 				now := time.Now()
 				switch {
 				case err == nil:
 					w.tally.ops++
-					w.tally.latency = append(w.tally.latency, now.Sub(start))
+					w.tally.latency = append(w.tally.latency, now.Sub(w.start))
 				case errors.Is(err, errDone):
 					return
 				case ctx.Err() == nil:
@@ -134,7 +135,7 @@ func phase(ctx context.Context, workers []*worker, op func(*worker) error, d tim
 					time.Sleep(retreat)
 					now = time.Now()
 				}
-				start = now
+				w.start = now
 			}
 		})
 	}

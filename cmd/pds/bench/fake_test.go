@@ -1,0 +1,143 @@
+package bench
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/bluesky-social/indigo/atproto/atcrypto"
+)
+
+// fakePDS is a server that misbehaves in ways that a real one only sometimes
+// does. It keeps nothing of what it acknowledges.
+type fakePDS struct {
+	mu       sync.Mutex
+	accounts map[string]bool
+	key      atcrypto.PrivateKey
+	creates  atomic.Int64
+	invite   bool  // wants codes
+	limit    int64 // creates after which it answers 429; 0: never
+	fresh    bool  // knows no account
+}
+
+func newFake(t *testing.T, f *fakePDS) Server {
+	t.Helper()
+	var err error
+	if f.key, err = atcrypto.GeneratePrivateKeyP256(); err != nil {
+		t.Fatal(err)
+	}
+	f.accounts = map[string]bool{}
+	s := httptest.NewServer(f)
+	t.Cleanup(s.Close)
+	return Server{Name: "fake", URL: s.URL}
+}
+
+func refuse(w http.ResponseWriter, status int, name string) {
+	w.WriteHeader(status)
+	fmt.Fprintf(w, `{"error":%q,"message":"no"}`, name)
+}
+
+func (f *fakePDS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	method := strings.TrimPrefix(r.URL.Path, "/xrpc/com.atproto.")
+	switch method {
+	case "server.describeServer":
+		fmt.Fprintf(w, `{"availableUserDomains":[".test"],"inviteCodeRequired":%v}`, f.invite)
+	case "server.createInviteCode":
+		if user, password, ok := r.BasicAuth(); !ok || user != "admin" || password != "secret" {
+			refuse(w, 401, "AuthenticationRequired")
+			return
+		}
+		fmt.Fprint(w, `{"code":"minted"}`)
+	case "server.createAccount":
+		f.createAccount(w, r)
+	case "server.getSession", "server.refreshSession", "server.createSession":
+		if f.fresh {
+			refuse(w, 401, "AuthenticationRequired")
+			return
+		}
+		fmt.Fprint(w, `{"did":"did:plc:one","handle":"one.test","accessJwt":"a","refreshJwt":"r"}`)
+	case "repo.createRecord":
+		n := f.creates.Add(1)
+		if f.limit > 0 && n > f.limit {
+			w.Header().Set("Retry-After", "60")
+			refuse(w, 429, "RateLimitExceeded")
+			return
+		}
+		fmt.Fprintf(w, `{"uri":"at://did:plc:one/%s/key%d","cid":"bafyreigh2akiscaildcqabsyg3dfr6chu3fgpregiymsck7e7aqa4s52zy"}`, collection, n)
+	case "repo.describeRepo":
+		pub, _ := f.key.PublicKey()
+		fmt.Fprintf(w, `{"didDoc":{"verificationMethod":[{"id":"did:plc:one#atproto","publicKeyMultibase":%q}]}}`, pub.Multibase())
+	default:
+		refuse(w, 400, "RecordNotFound")
+	}
+}
+
+func (f *fakePDS) createAccount(w http.ResponseWriter, r *http.Request) {
+	var in struct{ Handle, Password, InviteCode string }
+	json.NewDecoder(r.Body).Decode(&in)
+	if f.invite && in.InviteCode != "minted" {
+		refuse(w, 400, "InvalidInviteCode")
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.accounts[in.Handle] || in.Password == "" {
+		refuse(w, 400, "HandleNotAvailable")
+		return
+	}
+	f.accounts[in.Handle] = true
+	fmt.Fprintf(w, `{"did":"did:plc:%s","handle":%q,"accessJwt":"a","refreshJwt":"r"}`, strings.ReplaceAll(in.Handle, ".", ""), in.Handle)
+}
+
+// TestMain is also a server that StartDev can start: see fakeDev.
+func TestMain(m *testing.M) {
+	if os.Getenv("BENCH_FAKE_DEV") != "" {
+		fakeDev(os.Args[1:])
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// fakeDev takes the arguments of `pds dev`, and answers with its settings.
+func fakeDev(args []string) {
+	flags := map[string]string{}
+	for i := 1; i+1 < len(args); i += 2 {
+		flags[args[i]] = args[i+1]
+	}
+	file := filepath.Join(flags["--data"], "dev.env")
+	if _, err := os.Stat(file); err != nil {
+		os.WriteFile(file, []byte("SECRET=1\n"), 0o600)
+	}
+	if os.Getenv("BENCH_FAKE_DEV") == "broken" {
+		fmt.Fprintln(os.Stderr, "no disk")
+		os.Exit(1)
+	}
+	stop := make(chan os.Signal, 1)
+	signal.Notify(stop, syscall.SIGTERM)
+	l, err := net.Listen("tcp", "127.0.0.1:"+flags["--port"])
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	begin := time.Now()
+	go http.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if time.Since(begin) < 20*time.Millisecond {
+			w.WriteHeader(503)
+			return
+		}
+		text, _ := os.ReadFile(file)
+		w.Write(text)
+	}))
+	<-stop
+}
