@@ -10,6 +10,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/net/netutil"
 
 	"troupe/http/atproto"
 	"troupe/http/auth"
@@ -33,6 +34,8 @@ type Config struct {
 	Pages    *web.Pages
 	Logger   *slog.Logger
 	Metrics  prometheus.Registerer // nil: none
+
+	Connections int // open at a time; further ones wait to be accepted. 0: any number
 }
 
 // Server answers HTTP on one listener.
@@ -41,6 +44,7 @@ type Server struct {
 	firehose *firehose.Server
 	http     *nethttp.Server
 	log      *slog.Logger
+	conns    int
 }
 
 // New joins the route table with the handlers. It panics when the table and
@@ -53,7 +57,7 @@ func New(c Config) *Server {
 	c.Pages.Mount(e)
 	x.Mount(e)
 	return &Server{
-		xrpc: x, firehose: c.Firehose, log: c.Logger,
+		xrpc: x, firehose: c.Firehose, log: c.Logger, conns: c.Connections,
 		http: &nethttp.Server{
 			Handler: e, ReadHeaderTimeout: headerTimeout, IdleTimeout: keepAlive, MaxHeaderBytes: maxHeader,
 			ErrorLog: slog.NewLogLogger(c.Logger.Handler(), slog.LevelDebug),
@@ -66,6 +70,9 @@ func (s *Server) Handler() nethttp.Handler { return s.http.Handler }
 
 // Serve answers on l until Shutdown.
 func (s *Server) Serve(l net.Listener) error {
+	if s.conns > 0 {
+		l = netutil.LimitListener(l, s.conns)
+	}
 	if err := s.http.Serve(l); !errors.Is(err, nethttp.ErrServerClosed) {
 		return err
 	}

@@ -9,8 +9,10 @@ import (
 	"net"
 	nethttp "net/http"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
@@ -52,6 +54,7 @@ type Server struct {
 	accounts mailbox.Address[*account.Accounts]
 	sagas    mailbox.Address[*saga.Sagas]
 	repos    *mailbox.Router[*repo.Repo]
+	clock    *sequencing.Clock
 	stop     context.CancelFunc // of what runs beside the actors
 }
 
@@ -83,7 +86,7 @@ func plain(c io.Closer) func(context.Context) error {
 // NewServer opens every part from the bottom up. What was opened is closed
 // again when a later part fails.
 func NewServer(ctx context.Context, c Config, extra Extra, logger *slog.Logger) (_ *Server, err error) {
-	s := &Server{config: c, log: logger}
+	s := &Server{config: c, log: logger, clock: sequencing.SystemClock()}
 	defer func() {
 		if err != nil {
 			s.closer.closeAll(context.WithoutCancel(ctx))
@@ -210,7 +213,7 @@ func (s *Server) startRepos(system *mailbox.System, log sequencing.Log, seq mail
 	flusher := repo.NewFlusher(s.config.Actors, log, s.log)
 	s.closer.add("flusher", func(context.Context) error { flusher.Close(); return nil })
 	config := repo.Config{
-		Root: s.config.Actors, Vault: vault, Log: log, Clock: sequencing.SystemClock(),
+		Root: s.config.Actors, Vault: vault, Log: log, Clock: s.clock,
 		Flusher: flusher, Snapshots: &repodb.Snapshots{}, Logger: s.log,
 		Append: func(a sequencing.Append, done func(sequencing.Committed, error)) {
 			mailbox.Post(context.Background(), seq, sequencer.Append{Chain: a}, done)
@@ -272,7 +275,7 @@ func (s *Server) newHTTP(p httpParts) *http.Server {
 				return nil
 			},
 		},
-		Logger: s.log, Metrics: prometheus.DefaultRegisterer,
+		Logger: s.log, Metrics: prometheus.DefaultRegisterer, Connections: connections(),
 	})
 }
 
@@ -299,6 +302,7 @@ func (s *Server) background(log sequencing.Log) {
 func (s *Server) Run(ctx context.Context, l net.Listener) error {
 	served := make(chan error, 1)
 	go func() { served <- s.http.Serve(l) }()
+	defer s.confirmClock()()
 	s.log.Info("serving", "url", s.config.URL, "address", l.Addr(), "did", s.config.DID, "accounts", s.index.Len())
 	var err error
 	select {
@@ -309,4 +313,37 @@ func (s *Server) Run(ctx context.Context, l net.Listener) error {
 	limit, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
 	defer cancel()
 	return errors.Join(err, s.http.Shutdown(limit), s.closer.closeAll(limit))
+}
+
+// confirmClock takes SIGHUP as the operator's word that the wall clock is
+// right: after a jump ahead, commits are refused until then.
+func (s *Server) confirmClock() (stop func()) {
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	done := make(chan struct{})
+	go func() {
+		for {
+			select {
+			case <-hup:
+				s.clock.Confirm()
+				s.log.Info("the wall clock is confirmed")
+			case <-done:
+				return
+			}
+		}
+	}()
+	return func() {
+		signal.Stop(hup)
+		close(done)
+	}
+}
+
+// connections is how many sockets may be open: a quarter of the descriptors is
+// left by the account files, and some of those are the server's own.
+func connections() int {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		return 1024
+	}
+	return int(min(max(limit.Cur/4, 128)-64, 100_000))
 }
