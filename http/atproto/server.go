@@ -65,8 +65,8 @@ type CreateAccountIn struct {
 
 // SessionOut answers createAccount, createSession and refreshSession.
 type SessionOut struct {
-	AccessJWT       string          `json:"accessJwt"`
-	RefreshJWT      string          `json:"refreshJwt"`
+	AccessJWT       string          `json:"accessJwt,omitempty"`
+	RefreshJWT      string          `json:"refreshJwt,omitempty"`
 	Handle          syntax.Handle   `json:"handle"`
 	DID             syntax.DID      `json:"did"`
 	DIDDoc          json.RawMessage `json:"didDoc,omitempty"`
