@@ -14,9 +14,13 @@ type Problem struct {
 
 func (p Problem) String() string { return p.Rule + ": " + p.Row }
 
+// OwnCheck is the rule that the file is a sound database at all: where it is
+// broken, the others mean nothing.
+const OwnCheck = "SQLite's own check"
+
 // rules are queries that return one column and no row in a sound file.
 var rules = []struct{ rule, sql string }{
-	{"SQLite's own check", `SELECT integrity_check FROM pragma_integrity_check WHERE integrity_check <> 'ok'`},
+	{OwnCheck, `SELECT integrity_check FROM pragma_integrity_check WHERE integrity_check <> 'ok'`},
 	{"foreign key", `SELECT "table" || ' ' || coalesce(rowid, '?') FROM pragma_foreign_key_check`},
 	{"exactly one meta row", `SELECT count(*) FROM meta HAVING count(*) <> 1`},
 	{"a locked account has no password", `SELECT a.did FROM actor a JOIN account c ON c.did = a.did WHERE a.locked`},

@@ -31,7 +31,8 @@ type DB struct {
 
 // Options are what a caller may choose about the file.
 type Options struct {
-	VFS string // the VFS to open with; "" is the product's own
+	ReadOnly bool   // never creates, migrates or writes
+	VFS      string // the VFS to open with; "" is the product's own
 }
 
 // Open opens the file at path, creating and migrating it as needed.
@@ -39,6 +40,7 @@ func Open(ctx context.Context, path string, o Options) (*DB, error) {
 	sql, err := sqlite.Open(ctx, path, Schema, sqlite.Options{
 		Durability: sqlite.Normal, // a power cut costs cached rows, nothing else
 		CacheKiB:   1024,
+		ReadOnly:   o.ReadOnly,
 		VFS:        o.VFS,
 	})
 	if err != nil {

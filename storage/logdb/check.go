@@ -177,6 +177,12 @@ func (c *checker) head(row *sqlite.Row) error {
 		c.add(0, syntax.DID(row.Text(1)), "head: %v", err)
 		return nil
 	}
+	c.judge(&h)
+	return nil
+}
+
+// judge compares a head with what its rows came to.
+func (c *checker) judge(h *Head) {
 	c.highest = max(c.highest, h.Seq)
 	bad := func(format string, args ...any) { c.add(h.Seq, h.DID, "head: "+format, args...) }
 	if h.Applied > h.Seq {
@@ -193,7 +199,7 @@ func (c *checker) head(row *sqlite.Row) error {
 		if h.Applied < h.Seq {
 			bad("its entries are gone, and its file has them only up to %d", h.Applied)
 		}
-		return nil
+		return
 	}
 	if a.seq > h.Seq || a.seq < h.Seq && h.Applied < h.Seq {
 		bad("newest entry is %d", a.seq)
@@ -202,10 +208,27 @@ func (c *checker) head(row *sqlite.Row) error {
 		bad("status %d, its entries say %d", h.Status, a.status)
 	}
 	if a.seq != h.Seq || a.kind == 0 {
-		return nil
+		return
 	}
 	if a.rev != h.Rev || !a.commit.Equals(h.Commit) || !a.data.Equals(h.Data) {
 		bad("rev %s commit %s data %s, its entries say %s, %s, %s", h.Rev, h.Commit, h.Data, a.rev, a.commit, a.data)
 	}
-	return nil
 }
+
+const selectCheckedOf = `SELECT ` + entryColumns + entryTables + `WHERE log.account = ? ORDER BY log.seq`
+
+// CheckAccount is Check for the rows and the head of one DID.
+func (r *Reader) CheckAccount(h Head, ceiling int64) ([]Violation, error) {
+	c := &checker{accounts: map[int64]*checked{}}
+	if err := r.sql.Each(selectCheckedOf, c.row, h.ID); err != nil {
+		return nil, err
+	}
+	c.judge(&h)
+	if c.highest > ceiling {
+		c.add(c.highest, h.DID, "above the ceiling %d", ceiling)
+	}
+	return c.found, nil
+}
+
+// Integrity is SQLite's own check of the whole file.
+func (r *Reader) Integrity() ([]string, error) { return r.sql.Integrity() }
