@@ -150,7 +150,7 @@ func (r Row) more() string {
 		add("%s MB/s", number(r.MBs))
 	}
 	if r.Delivered > 0 {
-		add("lag %s / %s ms, %s delivered/s, %s µs each", number(r.LagP50), number(r.LagP99), number(r.Delivered), number(r.PerCopy))
+		add("lag %.2f / %.2f ms, %s delivered/s, %s µs each", r.LagP50, r.LagP99, number(r.Delivered), number(r.PerCopy))
 	}
 	if r.Lost > 0 {
 		add("%d deliveries LOST", r.Lost)
