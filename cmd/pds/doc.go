@@ -3,6 +3,8 @@
 //	pds serve   a server, configured by the PDS_* names of the reference
 //	pds dev     everything at once on this machine: server, PLC directory,
 //	            mailbox, two accounts; no configuration
+//	pds bench   load on any server from the outside: rates, latencies, and
+//	            what the server paid for them
 //
 // # Ownership
 //
