@@ -53,23 +53,34 @@ func (a *Auditor) dial(ctx context.Context, cursor *int64) (*websocket.Conn, err
 	return conn, nil
 }
 
-// Follow verifies events after cursor until the connection ends or ctx does,
-// and hands each to seen. The error is why the connection ended.
-func (a *Auditor) Follow(ctx context.Context, cursor *int64, seen func(Event, []Finding)) error {
+// Frames reads what comes after cursor until the connection ends, ctx does, or
+// got fails, and verifies nothing. The error is why it ended. It does not touch
+// the Stream and may run beside what does.
+func (a *Auditor) Frames(ctx context.Context, cursor *int64, got func(frame []byte) error) error {
 	conn, err := a.dial(ctx, cursor)
 	if err != nil {
 		return err
 	}
 	defer conn.CloseNow()
-	a.Connected(0)
-	if cursor != nil {
-		a.Connected(*cursor)
-	}
 	for {
 		_, frame, err := conn.Read(ctx)
 		if err != nil {
 			return err
 		}
+		if err := got(frame); err != nil {
+			return err
+		}
+	}
+}
+
+// Follow verifies events after cursor until the connection ends or ctx does,
+// and hands each to seen. The error is why the connection ended.
+func (a *Auditor) Follow(ctx context.Context, cursor *int64, seen func(Event, []Finding)) error {
+	a.Connected(0)
+	if cursor != nil {
+		a.Connected(*cursor)
+	}
+	return a.Frames(ctx, cursor, func(frame []byte) error {
 		// What was read is verified even if ctx ends meanwhile.
 		e, found, err := a.Event(context.WithoutCancel(ctx), frame)
 		if err != nil {
@@ -81,7 +92,8 @@ func (a *Auditor) Follow(ctx context.Context, cursor *int64, seen func(Event, []
 		if seen != nil {
 			seen(e, found)
 		}
-	}
+		return nil
+	})
 }
 
 // Replay reads again what came after cursor, up to the newest event of the
