@@ -15,6 +15,11 @@ import (
 	"time"
 )
 
+// idle is how long a connection may have been unused and still be trusted:
+// servers close theirs after as little as five seconds, and a request into a
+// connection that is being closed cannot be sent again.
+var idle = 4 * time.Second
+
 // callTimeout bounds one request, the slowest of which are batches and exports.
 const callTimeout = 2 * time.Minute
 
@@ -55,6 +60,7 @@ type conn struct {
 	nc   net.Conn // nil: to be dialled
 	r    *bufio.Reader
 	body []byte // of the last answer, reused
+	used time.Time
 	stop func() bool
 }
 
@@ -71,14 +77,15 @@ func (c *conn) close() {
 }
 
 func (c *conn) open() error {
-	if c.nc != nil {
+	if c.nc != nil && time.Since(c.used) < idle {
 		return nil
 	}
+	c.close()
 	nc, err := c.to.dial(c.ctx)
 	if err != nil {
 		return err
 	}
-	c.nc = nc
+	c.nc, c.used = nc, time.Now()
 	c.r.Reset(nc)
 	c.stop = context.AfterFunc(c.ctx, func() { nc.Close() })
 	return nil
@@ -112,6 +119,7 @@ func (c *conn) call(request []byte, discard bool) (body []byte, size int64, err 
 	if err != nil || a.close {
 		c.close()
 	}
+	c.used = time.Now()
 	if err != nil {
 		return nil, size, err
 	}

@@ -8,7 +8,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // serveRaw answers the first request of each connection with a text and closes
@@ -111,6 +113,35 @@ func TestConnectionIsKept(t *testing.T) {
 	}
 	if dialled != 2 {
 		t.Errorf("%d connections for five requests with one close, want 2", dialled)
+	}
+}
+
+// A connection that a server may be about to close is not used for a write.
+func TestIdleConnectionIsNotTrusted(t *testing.T) {
+	defer func(d time.Duration) { idle = d }(idle)
+	idle = 0
+	var dialled atomic.Int64
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			dialled.Add(1)
+		}
+	}
+	s.Start()
+	defer s.Close()
+	to, err := parseEndpoint(s.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := newConn(t.Context(), to)
+	defer c.close()
+	for range 3 {
+		if _, _, err := c.call(appendGet(nil, to, "a.b.c", "", ""), false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := dialled.Load(); n != 3 {
+		t.Errorf("%d connections for three requests, each too late for the last one's", n)
 	}
 }
 
