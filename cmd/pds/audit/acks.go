@@ -2,6 +2,7 @@ package audit
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
@@ -66,9 +67,9 @@ type value struct {
 func (s *Stream) CheckAcks(a *Acks) AckCounts {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	c := ackCheck{stream: s, places: map[value][]place{}, claimed: map[syntax.DID]map[syntax.TID]bool{}}
+	c := ackCheck{stream: s, places: map[value][]place{}, claimed: map[syntax.DID]map[syntax.TID]bool{}, extra: map[syntax.DID]map[int64]bool{}}
 	for did, h := range s.accounts {
-		c.claimed[did] = map[syntax.TID]bool{}
+		c.claimed[did], c.extra[did] = map[syntax.TID]bool{}, map[int64]bool{}
 		for rev, commit := range h.commits {
 			for _, op := range commit.ops {
 				if op.CID.Defined() {
@@ -89,6 +90,7 @@ type ackCheck struct {
 	stream  *Stream
 	places  map[value][]place
 	claimed map[syntax.DID]map[syntax.TID]bool // commits that a writer was told of
+	extra   map[syntax.DID]map[int64]bool      // numbers of commits that may bring deletes with them
 	counts  AckCounts
 }
 
@@ -143,11 +145,12 @@ func (c *ackCheck) committed(w Write) {
 		c.find(RuleDouble, w, "two answers said rev %s", w.Rev)
 	}
 	c.claimed[w.DID][w.Rev] = true
+	c.extra[w.DID][event.seq] = w.Extra
 	if event.cid != w.Commit {
 		c.counts.Changed++
 		c.find(RuleChanged, w, "rev %s was answered as %s, the event says %s", w.Rev, w.Commit, event.cid)
 	}
-	left := append([]Op(nil), event.ops...)
+	left := append(slices.Clone(event.ops), c.deletedBefore(w)...)
 	for _, want := range w.Ops {
 		if left, ok = without(left, want); !ok {
 			c.counts.Changed++
@@ -160,6 +163,26 @@ func (c *ackCheck) committed(w Write) {
 			c.find(RuleChanged, w, "rev %s also has a %s of %s", w.Rev, op.Action, op.Path)
 		}
 	}
+}
+
+// deletedBefore are the deletes of a request that stand in a commit of their
+// own right before the one that was answered. A server may split a request that
+// leaves nothing of what was there before: consumers undo such a commit wrongly.
+func (c *ackCheck) deletedBefore(w Write) []Op {
+	h := c.stream.accounts[w.DID]
+	event := h.commits[w.Rev]
+	before, ok := h.commits[event.before]
+	if !ok || !before.onlyDeletes() || before.seq != event.seq-1 {
+		return nil
+	}
+	for _, op := range before.ops {
+		asked := slices.ContainsFunc(w.Ops, func(want Op) bool { return want.Action == "delete" && want.Path == op.Path })
+		if !asked {
+			return nil // somebody else's
+		}
+	}
+	c.claimed[w.DID][event.before] = true
+	return before.ops
 }
 
 // without takes the operation that want describes out of ops.
@@ -198,6 +221,8 @@ func (c *ackCheck) unanswered(w Write) {
 			c.counts.Landed++
 		}
 		c.claimed[w.DID][first] = true
+		event := c.stream.accounts[w.DID].commits[first]
+		c.extra[w.DID][event.seq] = w.Extra
 	}
 	if landed != 0 && landed != values {
 		c.counts.Changed++
@@ -207,6 +232,7 @@ func (c *ackCheck) unanswered(w Write) {
 
 // phantoms looks for commits that nobody asked for. Unanswered deletes have no
 // value to know them by: theirs are the commits that only delete such a path.
+// Deletes that a create brought with it may have a commit of their own before it.
 func (c *ackCheck) phantoms(writes []Write) {
 	type path struct {
 		did  syntax.DID
@@ -222,7 +248,7 @@ func (c *ackCheck) phantoms(writes []Write) {
 	}
 	for did, h := range c.stream.accounts {
 		for rev, commit := range h.commits {
-			asked := c.claimed[did][rev] || len(commit.ops) == 0
+			asked := c.claimed[did][rev] || len(commit.ops) == 0 || c.extra[did][commit.seq+1] && commit.onlyDeletes()
 			for _, op := range commit.ops {
 				asked = asked || op.Action == "delete" && deletes[path{did, op.Path}]
 			}

@@ -285,6 +285,61 @@ func TestDoubledWritesAreFound(t *testing.T) {
 	}
 }
 
+// A server may put the deletes of a request that leaves nothing of what was
+// there into a commit of their own, right before the one that it answers.
+func TestDeletesMayGoBeforeTheCommitThatWasAnswered(t *testing.T) {
+	for name, c := range map[string]struct {
+		answer Answer
+		extra  bool
+		ops    []Op
+		gap    bool
+		want   Rule
+	}{
+		"asked for":                 {Committed, false, []Op{{Action: "delete", Path: post(1)}}, false, ""},
+		"brought by a create":       {Committed, true, nil, false, ""},
+		"brought, and unanswered":   {Unanswered, true, nil, false, ""},
+		"not asked for":             {Committed, false, nil, false, RuleChanged},
+		"not right before":          {Committed, true, nil, true, RuleChanged},
+		"asked for and not right":   {Committed, false, []Op{{Action: "delete", Path: post(1)}}, true, RuleChanged},
+		"deletes of another record": {Committed, false, []Op{{Action: "delete", Path: post(3)}}, false, RuleChanged},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWriter(t)
+			s := NewStream(Options{Keys: w.keys, Complete: true})
+			var acks Acks
+			for _, body := range []codec{w.identity(), w.account(""), w.write(nil), w.sync()} {
+				send(t, s, body)
+			}
+			note := func(answer Answer, extra bool, m *commitEvent, more ...Op) {
+				op := Op{Action: "create", Path: m.Ops[0].Path, CID: cid.Cid(*m.Ops[0].Cid)}
+				acks.Add(Write{testDID, append(more, op), extra, answer, syntax.TID(m.Rev), cid.Cid(m.Commit)})
+			}
+			for n := range 20 { // indigo cannot write a tree that became empty
+				m := w.write(nil, change{post(20 - n), fmt.Sprint("old ", n)})
+				send(t, s, m)
+				note(Committed, false, m)
+			}
+			send(t, s, w.write(nil, change{post(1), ""}))
+			if c.gap {
+				w.seq++
+			}
+			m := w.write(nil, change{post(30), "new"})
+			send(t, s, m)
+			note(c.answer, c.extra, m, c.ops...)
+			if len(s.Findings) > 0 {
+				t.Fatal(s.Findings)
+			}
+			s.CheckAcks(&acks)
+			if c.want == "" && len(s.Findings) > 0 {
+				t.Error(s.Findings)
+			}
+			if c.want != "" {
+				expect(t, s.Findings, c.want)
+			}
+		})
+	}
+}
+
 type commitSeen struct {
 	rev syntax.TID
 	cid cid.Cid

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"bytes"
+	"slices"
 
 	comatproto "github.com/bluesky-social/indigo/api/atproto"
 	"github.com/bluesky-social/indigo/atproto/repo"
@@ -36,9 +37,15 @@ type history struct {
 
 // seen is a #commit, kept to be compared with what writers were told.
 type seen struct {
-	seq int64
-	cid cid.Cid
-	ops []Op
+	seq    int64
+	before syntax.TID // rev of the commit before
+	cid    cid.Cid
+	ops    []Op
+}
+
+// onlyDeletes says whether the commit does nothing else.
+func (s seen) onlyDeletes() bool {
+	return len(s.ops) > 0 && !slices.ContainsFunc(s.ops, func(op Op) bool { return op.Action != "delete" })
 }
 
 const active = "active"
@@ -81,7 +88,7 @@ func (h *history) commit(f *findings, e Event, m *comatproto.SyncSubscribeRepos_
 		if _, twice := h.commits[e.Rev]; twice {
 			f.add(RuleRev, "%s twice", e.Rev)
 		}
-		h.commits[e.Rev] = seen{e.Seq, cid.Cid(m.Commit), ops}
+		h.commits[e.Rev] = seen{e.Seq, h.rev, cid.Cid(m.Commit), ops}
 	}
 	h.rev, h.cid = e.Rev, cid.Cid(m.Commit)
 	h.data = cid.Undef
