@@ -24,6 +24,7 @@ type Config struct {
 	Append    func(sequencing.Append, func(sequencing.Committed, error))
 	Clock     *sequencing.Clock
 	Flusher   *Flusher
+	Pending   *Pending // nil: this actor's own
 	Snapshots *repodb.Snapshots
 	Logger    *slog.Logger
 	VFS       string // "" is the product's own
@@ -47,6 +48,9 @@ type Repo struct {
 
 // New makes the actor of a DID; the router starts it.
 func New(c Config, did syntax.DID, self mailbox.Self) *Repo {
+	if c.Pending == nil {
+		c.Pending = &Pending{}
+	}
 	return &Repo{Config: c, did: did, dir: keys.ActorDir(c.Root, did), self: self, pending: newOverlay()}
 }
 
@@ -98,6 +102,7 @@ func (r *Repo) Stop(why mailbox.Reason) {
 	if r.flight != nil {
 		<-r.flight.landed
 	}
+	defer func() { r.Pending.add(-r.pending.bytes) }() // of what was not flushed
 	if r.db == nil {
 		return
 	}

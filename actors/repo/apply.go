@@ -36,6 +36,7 @@ func (r *Repo) flush(ctx context.Context) error {
 		// mend that: a fresh activation may.
 		panic(fmt.Errorf("repo: %s: apply up to entry %d: %w", r.did, seq, err))
 	}
+	r.Pending.add(-r.pending.bytes)
 	r.pending = newOverlay()
 	r.Flusher.Note(r.did, sequencing.Seq(seq))
 	r.boundWAL()

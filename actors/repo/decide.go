@@ -80,25 +80,34 @@ func (d *writeDecider) write(m ApplyWrites, w Write) error {
 	if err != nil {
 		return err
 	}
+	if w.done(m, was, exists) {
+		if w.Action == sequencing.ActionUpdate {
+			d.results = append(d.results, Result{sequencing.ActionUpdate, w.Collection, w.RKey, was})
+		}
+		return nil
+	}
 	if w.Swap.Set && w.Swap.CID != was {
 		return SwapMismatch{"Record", was}
 	}
-	switch w.Action {
-	case sequencing.ActionDelete:
-		if !exists && m.MissingOK {
-			return nil
-		}
+	switch {
+	case w.Action == sequencing.ActionDelete:
 		return d.delete(w, exists)
-	case sequencing.ActionUpdate:
-		if m.Upsert && exists && was == w.Record.CID {
-			d.results = append(d.results, Result{sequencing.ActionUpdate, w.Collection, w.RKey, was})
-			return nil
-		}
-		if m.Upsert && !exists {
-			w.Action = sequencing.ActionCreate
-		}
+	case w.Action == sequencing.ActionUpdate && m.Upsert && !exists:
+		w.Action = sequencing.ActionCreate
 	}
 	return d.put(m, w, exists)
+}
+
+// done reports whether the record is already what a putRecord or deleteRecord
+// wants it to be.
+func (w Write) done(m ApplyWrites, was cid.Cid, exists bool) bool {
+	switch w.Action {
+	case sequencing.ActionUpdate:
+		return m.Upsert && exists && was == w.Record.CID
+	case sequencing.ActionDelete:
+		return m.MissingOK && !exists
+	}
+	return false
 }
 
 // mint gives a create a record key: a TID that is not taken.

@@ -1,6 +1,8 @@
 package repo
 
 import (
+	"sync/atomic"
+
 	"github.com/bluesky-social/indigo/atproto/syntax"
 	"github.com/ipfs/go-cid"
 
@@ -13,7 +15,17 @@ const (
 	maxPendingChanges = 64
 	maxPendingRecords = 512
 	maxPendingBytes   = 1 << 20
+
+	// maxPendingTotal is what all accounts together may keep pending. Above it
+	// every account flushes at each write.
+	maxPendingTotal = 128 << 20
 )
+
+// Pending counts the bytes that all accounts of a server keep in memory
+// until they are flushed.
+type Pending struct{ bytes atomic.Int64 }
+
+func (p *Pending) add(n int) (tooMany bool) { return p.bytes.Add(int64(n)) > maxPendingTotal }
 
 // overlay holds durable changes that the file does not show yet. Reads look
 // here first.

@@ -127,6 +127,7 @@ func (r *Repo) advance(f *flight) {
 			panic(fmt.Errorf("repo: %s: first open: %w", r.did, err))
 		}
 	}
+	before := r.pending.bytes
 	r.state = f.next
 	if first {
 		// The first tree was made of nothing; from here on it reads this file.
@@ -139,7 +140,7 @@ func (r *Repo) advance(f *flight) {
 		}
 		r.pending.seq = int64(seq)
 	}
-	if !r.pending.full() {
+	if crowded := r.Pending.add(r.pending.bytes - before); !crowded && !r.pending.full() {
 		return
 	}
 	if err := r.flush(context.Background()); err != nil && !errors.Is(err, ErrUnavailable) {

@@ -52,7 +52,7 @@ func open(t testing.TB, dir string, live int) *world {
 	w.flusher = repo.NewFlusher(dir, w.log, quiet)
 	config := repo.Config{
 		Root: filepath.Join(dir, "actors"), Vault: w.vault, Log: w.log, Append: w.log.Append,
-		Clock: sequencing.SystemClock(), Flusher: w.flusher, Snapshots: &repodb.Snapshots{}, Logger: quiet,
+		Clock: sequencing.SystemClock(), Flusher: w.flusher, Pending: &repo.Pending{}, Snapshots: &repodb.Snapshots{}, Logger: quiet,
 	}
 	w.repos = mailbox.NewRouter(w.sys, mailbox.RouterOptions{Name: "repo", Live: live, Shards: 4, Tick: 20 * time.Millisecond, Log: quiet}, func(key string, self mailbox.Self) *repo.Repo {
 		return repo.New(config, syntax.DID(key), self)

@@ -214,7 +214,7 @@ func (s *Server) startRepos(system *mailbox.System, log sequencing.Log, seq mail
 	s.closer.add("flusher", func(context.Context) error { flusher.Close(); return nil })
 	config := repo.Config{
 		Root: s.config.Actors, Vault: vault, Log: log, Clock: s.clock,
-		Flusher: flusher, Snapshots: &repodb.Snapshots{}, Logger: s.log,
+		Flusher: flusher, Pending: &repo.Pending{}, Snapshots: &repodb.Snapshots{}, Logger: s.log,
 		Append: func(a sequencing.Append, done func(sequencing.Committed, error)) {
 			mailbox.Post(context.Background(), seq, sequencer.Append{Chain: a}, done)
 		},
