@@ -5,6 +5,7 @@
 //	            mailbox, two accounts; no configuration
 //	pds bench   load on any server from the outside: rates, latencies, and
 //	            what the server paid for them
+//	pds fsck    every rule of a data directory at rest that needs no network
 //
 // # Ownership
 //
@@ -18,7 +19,8 @@
 // # Errors
 //
 // A setting that is missing, contradictory or not supported stops the start
-// with one sentence. Exit codes: 1 for that, 70 when the disk of the log fails.
+// with one sentence. Exit codes: 1 for that, 70 when the disk of the log fails;
+// pds fsck has 1 for findings and 2 if it could not look.
 //
 // # Design notes
 //

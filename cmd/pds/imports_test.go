@@ -73,6 +73,8 @@ var imports = []struct {
 	{"cmd/pds", "cmd/pds/... http/... actors/... sequencing storage/..."},
 	{"cmd/pds/audit", ""}, // judges the server from outside, so it shares no code with it
 	{"cmd/pds/bench", ""}, // a client of any server, so it shares no code with this one
+	{"cmd/pds/fsck", "sequencing storage/..."},
+	{"cmd/pds/e2e/relay", ""}, // compares two servers from outside
 	{"cmd/pds/devnet", "actors/outbound actors/identity/plc storage/sqlite"},
 }
 

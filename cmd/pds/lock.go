@@ -8,13 +8,16 @@ import (
 	"syscall"
 )
 
+// lockFile is in every data directory that a server has ever opened.
+const lockFile = "pds.lock"
+
 // lockDirectory makes the data directory this process's own until the file is
 // closed. Two processes that own the same accounts would fork them.
 func lockDirectory(dir string) (*os.File, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("data directory: %w", err)
 	}
-	f, err := os.OpenFile(filepath.Join(dir, "pds.lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("data directory: %w", err)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -19,6 +20,7 @@ type commands struct {
 	Dev   devCommand       `cmd:"" help:"A complete server for trying things out: PLC directory, mailbox page and two accounts included."`
 	Audit auditCommand     `cmd:"" help:"Check a server from the outside: every event, every repository. Exit code 1 if a rule is broken."`
 	Bench benchCommand     `cmd:"" help:"Load a server from the outside and report what it did and what that cost. It writes to the server it is pointed at."`
+	Fsck  fsckCommand      `cmd:"" help:"Check a data directory at rest. Changes nothing. Exit code 0: sound, 1: findings, 2: could not look."`
 	Vers  kong.VersionFlag `name:"version" help:"Print the version."`
 }
 
@@ -31,6 +33,17 @@ func main() {
 		kong.Vars{"version": version}, kong.BindTo(ctx, (*context.Context)(nil)), kong.UsageOnError())
 	if err := k.Run(); err != nil {
 		fmt.Fprintln(os.Stderr, "pds:", err)
-		os.Exit(1)
+		code := exitError{code: 1}
+		errors.As(err, &code)
+		os.Exit(code.code)
 	}
 }
+
+// exitError ends the process with a code of its own.
+type exitError struct {
+	code int
+	err  error
+}
+
+func (e exitError) Error() string { return e.err.Error() }
+func (e exitError) Unwrap() error { return e.err }

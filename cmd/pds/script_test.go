@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -33,11 +34,14 @@ import (
 // TestScripts runs testdata/script/*.txtar against the production wiring.
 //
 //	server [NAME=value…]         start a server with its own PLC directory
-//	restart                      stop it in order and start it again on the same data
+//	restart                      stop it in order and start it again on the same data; what it left is checked
+//	halt                         only the first half of that
+//	fsck CODE REGEXP [DID]       pds fsck on the data: its exit code, and what it prints
 //	account NAME [STATUS]        sign up NAME.test; sets $NAME_did, $NAME_token, $NAME_refresh
 //	setstatus NAME STATUS        what moderation or the owner would do
 //	xrpc [-as NAME | -refresh NAME | -admin | -bearer TOKEN] [-H 'K: v']… WANT METHOD PATH [BODY]
-//	                             WANT is a status, or status:ErrorName; BODY is text or @file
+//	                             WANT is a status, or status:ErrorName; BODY is text or @file;
+//	                             the body goes to stdout, the headers to stderr
 //	firehose CURSOR N            print N events from CURSOR (or "live"); also error frames
 //	keep NAME REGEXP             set $NAME to the first group of REGEXP in the last answer
 func TestScripts(t *testing.T) {
@@ -45,11 +49,16 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {
 			env.Values["world"] = &scriptWorld{dir: env.WorkDir}
-			env.Defer(func() { env.Values["world"].(*scriptWorld).stop() })
+			env.Defer(func() {
+				if err := env.Values["world"].(*scriptWorld).stop(); err != nil {
+					env.T().Fatal(err)
+				}
+			})
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"server": verb((*scriptWorld).serverVerb), "restart": verb((*scriptWorld).restartVerb),
+			"halt": verb((*scriptWorld).haltVerb), "fsck": verb((*scriptWorld).fsckVerb),
 			"account": verb((*scriptWorld).accountVerb), "setstatus": verb((*scriptWorld).setStatusVerb),
 			"xrpc": verb((*scriptWorld).xrpcVerb), "firehose": verb((*scriptWorld).firehoseVerb), "keep": verb((*scriptWorld).keepVerb),
 		},
@@ -111,20 +120,54 @@ func (w *scriptWorld) start(ts *testscript.TestScript) {
 	go func() { w.ended <- w.server.Run(ctx, l) }()
 }
 
+// halt stops the server in order. What it leaves on disk must be sound.
 func (w *scriptWorld) halt() error {
 	if w.server == nil {
 		return nil
 	}
 	w.cancel()
 	w.server = nil
-	return <-w.ended
+	if err := <-w.ended; err != nil {
+		return err
+	}
+	out, err := w.fsck("")
+	if err != nil {
+		return fmt.Errorf("%w\n%s", err, out)
+	}
+	return nil
 }
 
-func (w *scriptWorld) stop() {
-	w.halt()
+func (w *scriptWorld) fsck(did string) (string, error) {
+	var out strings.Builder
+	c := fsckCommand{Data: w.settings["PDS_DATA_DIRECTORY"], DID: did, out: &out}
+	err := c.Run(context.Background())
+	return out.String(), err
+}
+
+func (w *scriptWorld) fsckVerb(ts *testscript.TestScript, args []string) {
+	did := ""
+	if len(args) > 2 {
+		did = args[2]
+	}
+	out, err := w.fsck(did)
+	code := exitError{}
+	errors.As(err, &code)
+	if err != nil {
+		out += err.Error()
+	}
+	if want, _ := strconv.Atoi(args[0]); code.code != want || !regexp.MustCompile(args[1]).MatchString(out) {
+		ts.Fatalf("exit code %d:\n%s", code.code, out)
+	}
+}
+
+func (w *scriptWorld) haltVerb(ts *testscript.TestScript, _ []string) { ts.Check(w.halt()) }
+
+func (w *scriptWorld) stop() error {
+	err := w.halt()
 	if w.plc != nil {
 		w.plc.Close()
 	}
+	return err
 }
 
 func (w *scriptWorld) restartVerb(ts *testscript.TestScript, _ []string) {
@@ -207,6 +250,7 @@ func (w *scriptWorld) xrpcVerb(ts *testscript.TestScript, args []string) {
 	ts.Check(err)
 	w.last = string(answer)
 	fmt.Fprintf(ts.Stdout(), "%s\n", answer)
+	resp.Header.Write(ts.Stderr())
 	var e struct{ Error string }
 	json.Unmarshal(answer, &e)
 	status, name, named := strings.Cut(want, ":")

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/ipfs/go-cid"
@@ -159,17 +160,10 @@ func (a *account) whoSigned(c signed) string {
 }
 
 // verifies says whether any key of the account, present or replaced, made a signature.
+// Without a usable key of its own nothing can be said, and that has been said.
 func (a *account) verifies(c signed) bool {
-	return len(a.keys) == 0 || anyOf(a.keys, func(k keys.Held) bool { return k.Err == nil && c.verify(k.Public) == nil })
-}
-
-func anyOf[T any](all []T, is func(T) bool) bool {
-	for _, one := range all {
-		if is(one) {
-			return true
-		}
-	}
-	return false
+	_, usable := a.signer()
+	return !usable || slices.ContainsFunc(a.keys, func(k keys.Held) bool { return k.Err == nil && c.verify(k.Public) == nil })
 }
 
 // holds looks for nodes that the log says the file has.
