@@ -207,6 +207,9 @@ func TestEveryFault(t *testing.T) {
 		case f == nil:
 			steps = fs.Counted()
 		case f.keep != nil:
+			if len(stopped) > 0 {
+				l.Close() // a log that has stopped lets go of its files by itself
+			}
 			if err := fs.PowerCut(f.keep, true); err != nil {
 				t.Fatal(err)
 			}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
 	"github.com/ipfs/go-cid"
+	dto "github.com/prometheus/client_model/go"
 
 	"troupe/storage/dag"
 	"troupe/storage/logdb"
@@ -174,4 +175,13 @@ func history(t testing.TB, l Log, after Seq) []Event {
 		all = append(all, page...)
 		after = page[len(page)-1].Seq
 	}
+}
+
+// batches counts the transactions that any log has committed so far.
+func batches(b testing.TB) uint64 {
+	var m dto.Metric
+	if err := commitSeconds.Write(&m); err != nil {
+		b.Fatal(err)
+	}
+	return m.GetHistogram().GetSampleCount()
 }

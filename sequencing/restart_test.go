@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -174,10 +175,11 @@ func TestCeilingIsRaisedAhead(t *testing.T) {
 // A ceiling that cannot be raised is noticed by the batch that needs it.
 func TestCeilingOnAFullDisk(t *testing.T) {
 	l := openTest(t, logPath(t), LogOptions{})
-	full := true
+	var full atomic.Bool
+	full.Store(true)
 	onCommitter(t, l, func(c *committer) {
 		c.numbers.write = func(path string, ceiling int64) error {
-			if full {
+			if full.Load() {
 				return fmt.Errorf("%w: %w", sqlite.ErrFull, syscall.ENOSPC) // as WriteCeiling says it
 			}
 			return logdb.WriteCeiling(path, ceiling)
@@ -188,7 +190,7 @@ func TestCeilingOnAFullDisk(t *testing.T) {
 			t.Fatalf("a number without a ceiling: %v", err)
 		}
 	}
-	onCommitter(t, l, func(*committer) { full = false })
+	full.Store(false)
 	mustDo(t, l, firstCommit(testDID(1), 1))
 }
 

@@ -26,8 +26,10 @@ type Ring struct {
 	// stands in its place. waking is set while a goroutine is about to do that:
 	// a thousand readers are woken off the publisher's path, and a publication
 	// that comes meanwhile needs no second round.
-	wake   atomic.Pointer[chan struct{}]
-	waking atomic.Bool
+	wake    atomic.Pointer[chan struct{}]
+	waking  atomic.Bool
+	woken   atomic.Int64 // when the readers were last woken, after began
+	readers atomic.Int64 // open subscriptions
 
 	mu sync.Mutex // one publisher at a time
 }
@@ -147,12 +149,36 @@ func (r *Ring) store(v *ringView) {
 // notify wakes the waiting readers, soon.
 func (r *Ring) notify() {
 	if r.waking.CompareAndSwap(false, true) {
-		go func() {
-			r.waking.Store(false) // before the swap: what is published from here on is seen or woken for again
-			next := make(chan struct{})
-			close(*r.wake.Swap(&next))
-		}()
+		go r.wakeAll()
 	}
+}
+
+func (r *Ring) wakeAll() {
+	if wait := r.pause() - (time.Since(r.began) - time.Duration(r.woken.Load())); wait > 0 {
+		time.Sleep(wait)
+	}
+	r.woken.Store(int64(time.Since(r.began)))
+	r.waking.Store(false) // before the swap: what is published from here on is seen or woken for again
+	next := make(chan struct{})
+	close(*r.wake.Swap(&next))
+}
+
+// A crowd is woken less often, and gets more each time: a thousand readers that
+// run for every batch would keep the processors from the committer. The first
+// event after a pause wakes everybody at once.
+const (
+	crowd          = 64
+	pausePerReader = 5 * time.Microsecond
+	longestPause   = 10 * time.Millisecond
+)
+
+// pause is how long readers are left alone after they were woken.
+func (r *Ring) pause() time.Duration {
+	n := r.readers.Load()
+	if n < crowd {
+		return 0
+	}
+	return min(time.Duration(n)*pausePerReader, longestPause)
 }
 
 // look returns a view, and a channel that is closed once there is a newer one.

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"fmt"
 	"runtime"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -134,4 +136,49 @@ func TestRingWakesEverybody(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A crowd is woken for the first event at once, and then at intervals.
+func TestCrowdIsPaced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ring := NewRing(0)
+		time.Sleep(time.Second)
+		const crowd = 1000
+		var reads atomic.Int64
+		for range crowd {
+			s, err := Subscribe(&fakeLog{}, ring, nil, SubscribeOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			go func() {
+				defer s.Close()
+				for s.Cursor() < 1000 {
+					if _, err := s.Next(t.Context()); err != nil {
+						t.Error(err)
+						return
+					}
+					reads.Add(1)
+				}
+			}()
+		}
+		synctest.Wait()
+		for seq := Seq(1); seq <= 1000; seq++ { // an event per 100 µs
+			ring.Publish(publicEvents(seq, seq, 1))
+			if seq == 1 {
+				synctest.Wait()
+				if got := reads.Load(); got != crowd {
+					t.Errorf("%d of %d got the first event at once", got, crowd)
+				}
+			}
+			time.Sleep(100 * time.Microsecond)
+		}
+		time.Sleep(longestPause)
+		synctest.Wait()
+		if got := reads.Load() / crowd; got < 15 || got > 30 {
+			t.Errorf("a reader was woken %d times in 100 ms, for 1000 events", got)
+		}
+		if n := ring.readers.Load(); n != 0 {
+			t.Errorf("%d readers are left", n)
+		}
+	})
 }

@@ -71,6 +71,7 @@ func Subscribe(log Log, ring *Ring, cursor *Seq, o SubscribeOptions) (*Subscript
 		return nil, err
 	}
 	subscribersGauge.Inc()
+	ring.readers.Add(1)
 	return s, nil
 }
 
@@ -199,5 +200,6 @@ func (s *Subscription) Close() {
 	if !s.closed {
 		s.closed = true
 		subscribersGauge.Dec()
+		s.ring.readers.Add(-1)
 	}
 }

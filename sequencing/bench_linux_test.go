@@ -5,13 +5,14 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
-	dto "github.com/prometheus/client_model/go"
+	"golang.org/x/sys/unix"
 )
 
 // BenchmarkAppend commits entries of 3 kB for 10,000 accounts, one after the
@@ -86,12 +87,62 @@ func benchmarkAppend(b *testing.B, writers int) {
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "appends/s")
 }
 
-func batches(b testing.TB) uint64 {
-	var m dto.Metric
-	if err := commitSeconds.Write(&m); err != nil {
-		b.Fatal(err)
+// BenchmarkPublish is the CPU time that the committer's own thread spends on
+// handing out a batch of ten events of 3 kB while subscribers wait for it.
+func BenchmarkPublish(b *testing.B) {
+	for _, subscribers := range []int{0, 1000} {
+		b.Run(fmt.Sprintf("subscribers=%d", subscribers), func(b *testing.B) {
+			ring := NewRing(0)
+			ctx, stop := context.WithCancel(context.Background())
+			var got atomic.Int64
+			var readers sync.WaitGroup
+			for range subscribers {
+				s, err := Subscribe(&fakeLog{}, ring, nil, SubscribeOptions{MaxBehind: 1 << 40})
+				if err != nil {
+					b.Fatal(err)
+				}
+				readers.Add(1)
+				go func() {
+					defer readers.Done()
+					defer s.Close()
+					for {
+						batch, err := s.Next(ctx)
+						if err != nil {
+							return
+						}
+						got.Add(int64(len(batch)))
+					}
+				}()
+			}
+			events := publicEvents(1, 10, 3000)
+			runtime.LockOSThread()
+			defer runtime.UnlockOSThread()
+			var publishing time.Duration
+			seq := Seq(0)
+			for b.Loop() {
+				for i := range events {
+					seq++
+					events[i].Seq = seq
+				}
+				start := threadTime(b)
+				ring.Publish(events)
+				publishing += threadTime(b) - start
+				time.Sleep(100 * time.Microsecond) // the next fsync
+			}
+			stop()
+			readers.Wait()
+			b.ReportMetric(float64(publishing.Nanoseconds())/float64(b.N), "publish-ns/op")
+			b.ReportMetric(float64(got.Load())/float64(b.N), "delivered/op")
+		})
 	}
-	return m.GetHistogram().GetSampleCount()
+}
+
+func threadTime(b *testing.B) time.Duration {
+	var ts unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &ts); err != nil {
+		b.Skip(err)
+	}
+	return time.Duration(ts.Nano())
 }
 
 func cpuTime() time.Duration {
