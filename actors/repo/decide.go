@@ -17,10 +17,13 @@ func decideWrites(v View, s State, m ApplyWrites, at Moment) (Decision, WriteRes
 	if err := s.writable(); err != nil {
 		return Decision{}, WriteResult{}, err
 	}
-	if m.SwapCommit.Defined() && m.SwapCommit != s.Commit {
-		return Decision{}, WriteResult{}, SwapMismatch{"Commit", s.Commit}
-	}
 	d := writeDecider{view: v, edit: s.Tree.Edit(), rkey: at.Rev, records: map[cid.Cid][]byte{}, touched: map[string]struct{}{}}
+	if m.SwapCommit.Defined() && m.SwapCommit != s.Commit {
+		d.stale = SwapMismatch{"Commit", s.Commit}
+	}
+	if d.stale != nil && len(m.Writes) == 0 {
+		return Decision{}, WriteResult{}, d.stale
+	}
 	for _, w := range m.Writes {
 		if err := d.write(m, w); err != nil {
 			return Decision{}, WriteResult{}, err
@@ -55,6 +58,7 @@ func (s State) writable() error {
 type writeDecider struct {
 	view    View
 	edit    *mst.Edit
+	stale   error      // refuses whatever changes something
 	rkey    syntax.TID // the next record key to mint
 	ops     []sequencing.RepoOp
 	changes []repodb.RecordChange
@@ -86,7 +90,10 @@ func (d *writeDecider) write(m ApplyWrites, w Write) error {
 		}
 		return nil
 	}
-	if w.Swap.Set && w.Swap.CID != was {
+	switch {
+	case d.stale != nil:
+		return d.stale
+	case w.Swap.Set && w.Swap.CID != was:
 		return SwapMismatch{"Record", was}
 	}
 	switch {
@@ -99,7 +106,8 @@ func (d *writeDecider) write(m ApplyWrites, w Write) error {
 }
 
 // done reports whether the record is already what a putRecord or deleteRecord
-// wants it to be.
+// wants it to be. That comes before the swaps: a client that did not hear the
+// answer asks again with the same ones.
 func (w Write) done(m ApplyWrites, was cid.Cid, exists bool) bool {
 	switch w.Action {
 	case sequencing.ActionUpdate:

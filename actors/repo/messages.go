@@ -56,8 +56,8 @@ type ApplyWrites struct {
 	Writes     []Write
 	SwapCommit cid.Cid // the commit that must be the head; Undef: no condition
 	Suppress   bool    // creates replace older records that point at the same subject (likes, follows…)
-	Upsert     bool    // updates create what is not there, and do nothing where the CID stays the same (putRecord)
-	MissingOK  bool    // deletes of what is not there do nothing (deleteRecord)
+	Upsert     bool    // updates create what is not there, and do nothing, whatever the swaps, where the CID stays the same (putRecord)
+	MissingOK  bool    // deletes of what is not there do nothing, whatever the swaps (deleteRecord)
 }
 
 // WriteResult answers ApplyWrites.

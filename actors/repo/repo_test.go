@@ -12,6 +12,7 @@ import (
 
 	"github.com/bluesky-social/indigo/atproto/atcrypto"
 	"github.com/bluesky-social/indigo/atproto/syntax"
+	"github.com/ipfs/go-cid"
 
 	"troupe/actors/mailbox"
 	"troupe/actors/repo"
@@ -197,6 +198,7 @@ func TestWrites(t *testing.T) {
 		{"delete of what is missing", writes(repo.Write{Action: sequencing.ActionDelete, Collection: posts, RKey: "nope"}), repo.ErrRecordNotFound},
 		{"update of what is missing", writes(repo.Write{Action: sequencing.ActionUpdate, Collection: posts, RKey: "nope", Record: post(t, "x")}), repo.ErrRecordNotFound},
 		{"stale swapCommit", repo.ApplyWrites{Writes: []repo.Write{create(t, "", "x")}, SwapCommit: other}, repo.ErrInvalidSwap},
+		{"stale swapCommit, nothing to write", repo.ApplyWrites{SwapCommit: other}, repo.ErrInvalidSwap},
 		{"stale swapRecord", writes(repo.Write{Action: sequencing.ActionUpdate, Collection: posts, RKey: key, Record: post(t, "x"), Swap: repo.Swap{Set: true, CID: other}}), repo.ErrInvalidSwap},
 		{"record that must not exist", writes(repo.Write{Action: sequencing.ActionUpdate, Collection: posts, RKey: key, Record: post(t, "x"), Swap: repo.Swap{Set: true}}), repo.ErrInvalidSwap},
 		{"bad key", writes(create(t, "a b", "x")), repo.ErrInvalidWrite},
@@ -211,13 +213,20 @@ func TestWrites(t *testing.T) {
 		}
 	}
 
-	same := ask(w, d, repo.ApplyWrites{Writes: []repo.Write{{Action: sequencing.ActionUpdate, Collection: posts, RKey: key, Record: post(t, "hello")}}, Upsert: true})
-	if same.Commit != nil || same.Results[0].CID != made.Results[0].CID {
-		t.Errorf("an equal record made a commit: %+v", same)
-	}
-	gone := ask(w, d, repo.ApplyWrites{Writes: []repo.Write{{Action: sequencing.ActionDelete, Collection: posts, RKey: "nope"}}, MissingOK: true})
-	if gone.Commit != nil {
-		t.Errorf("deleting nothing made a commit: %+v", gone)
+	// What is done already stays done for a client that asks again, with the swaps of the first time.
+	for name, swap := range map[string]repo.Swap{"no swap": {}, "stale swap": {Set: true, CID: other}, "null swap": {Set: true}} {
+		for _, commit := range []cid.Cid{cid.Undef, other} {
+			same := ask(w, d, repo.ApplyWrites{SwapCommit: commit, Upsert: true, Writes: []repo.Write{
+				{Action: sequencing.ActionUpdate, Collection: posts, RKey: key, Record: post(t, "hello"), Swap: swap}}})
+			if same.Commit != nil || same.Results[0].CID != made.Results[0].CID {
+				t.Errorf("%s: an equal record made a commit: %+v", name, same)
+			}
+			gone := ask(w, d, repo.ApplyWrites{SwapCommit: commit, MissingOK: true, Writes: []repo.Write{
+				{Action: sequencing.ActionDelete, Collection: posts, RKey: "nope", Swap: swap}}})
+			if gone.Commit != nil {
+				t.Errorf("%s: deleting nothing made a commit: %+v", name, gone)
+			}
+		}
 	}
 	ask(w, d, repo.ApplyWrites{Writes: []repo.Write{create(t, "y", "swap")}, SwapCommit: made.Commit.CID})
 	ask(w, d, writes(repo.Write{Action: sequencing.ActionDelete, Collection: posts, RKey: key}))
