@@ -29,6 +29,10 @@ type Call struct {
 // Header is the header of the response to come; verifiers and handlers add to it (DPoP-Nonce, Atproto-Repo-Rev …).
 func (c *Call) Header() http.Header { return c.writer.Header() }
 
+// Private says that the answer depends on who asks, also when nobody says who he is: verifiers that look at credentials
+// call it first.
+func (c *Call) Private() { private(c.writer.Header()) }
+
 type callKey struct{}
 
 // CallOf returns the call that a handler's context belongs to, nil outside of a request.

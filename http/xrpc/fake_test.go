@@ -35,6 +35,7 @@ type (
 func asAnyone(*xrpc.Call) (nobody, error) { return nobody{}, nil }
 
 func asCaller(c *xrpc.Call) (caller, error) {
+	c.Private()
 	token := c.Request.Header.Get("Authorization")
 	if token == "" {
 		return caller{}, &xrpc.Error{Status: 401, Name: "AuthMissing", Message: "Authentication Required", Header: http.Header{"Www-Authenticate": {"Bearer"}}}

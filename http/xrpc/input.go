@@ -40,6 +40,7 @@ func (b *bound) parseInput(c *Call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	body = bytes.TrimPrefix(body, byteOrderMark) // RFC 8259 §8.1 lets a reader ignore it; some platforms always write one
 	if err := b.method.CheckJSON(body); err != nil {
 		return nil, err
 	}
@@ -83,6 +84,8 @@ func (b *bound) openBody(c *Call, coding string) (any, error) {
 	in.Reader = plain
 	return in, err
 }
+
+var byteOrderMark = []byte("\ufeff")
 
 // brotliWindow is the memory that a sender can make a brotli decoder take.
 const brotliWindow = 16 << 20

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -93,10 +94,17 @@ func (s *Server) observe(c *Call, began time.Time) {
 // short keeps what others write out of our log's size.
 func short(s string) string { return s[:min(len(s), 200)] }
 
-// authenticated marks an answer that was made for one caller, so that shared caches neither keep nor mix it up.
+// authenticated marks the answer to whoever says who he is.
 func authenticated(h http.Header, r *http.Request) {
 	if r.Header.Get("Authorization") != "" {
-		h.Set("Cache-Control", "private")
+		private(h)
+	}
+}
+
+// private marks an answer that was made for one caller, so that shared caches neither keep nor mix it up.
+func private(h http.Header) {
+	h.Set("Cache-Control", "private")
+	if !slices.Contains(h.Values("Vary"), "Authorization") {
 		h.Add("Vary", "Authorization")
 	}
 }

@@ -91,6 +91,12 @@ func TestHeaders(t *testing.T) {
 			t.Errorf("%s with a credential: %v", path, h)
 		}
 	}
+	for _, credential := range [][]string{nil, {"Authorization: x"}} {
+		h := f.send(t, get("/xrpc/com.example.secret?did=did:web:a.com", credential...)).Header
+		if h.Get("Cache-Control") != "private" || strings.Count(strings.Join(h.Values("Vary"), ","), "Authorization") != 1 {
+			t.Errorf("an answer that depends on the caller, asked with %q: %v", credential, h)
+		}
+	}
 	if h := f.send(t, get("/xrpc/com.example.secret?did=did:web:a.com", "Authorization: x")).Header; h.Get("DPoP-Nonce") != "n1" {
 		t.Error("a verifier's header is lost")
 	}

@@ -172,6 +172,9 @@ func TestTransport(t *testing.T) {
 
 		// bodies: content
 		{"not json", post(echo, j, "{"), 400, invalid, "Input is not valid JSON", ""},
+		{"byte order mark", post(echo, j, "\ufeff"+text), 200, "", "", echoed},
+		{"byte order mark, compressed", post(echo, j, gz("\ufeff"+text), "Content-Encoding: gzip"), 200, "", "", echoed},
+		{"two byte order marks", post(echo, j, "\ufeff\ufeff"+text), 400, invalid, "Input is not valid JSON", ""},
 		{"two values", post(echo, j, text+text), 400, invalid, "Input is not valid JSON", ""},
 		{"wrong type", post(echo, j, `{"text":1}`), 400, invalid, "Input/text must be a string", ""},
 		{"missing property", post(echo, j, `{"n":1}`), 400, invalid, `Input must have the property "text"`, ""},
