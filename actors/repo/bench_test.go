@@ -71,6 +71,7 @@ func BenchmarkExport(b *testing.B) {
 		ask(w, d, writes(batch...))
 	}
 	var out bytes.Buffer
+	done := cpu(b)
 	for b.Loop() {
 		out.Reset()
 		s := ask(w, d, repo.OpenSnapshot{})
@@ -79,6 +80,7 @@ func BenchmarkExport(b *testing.B) {
 		}
 		s.Close()
 	}
+	done()
 	b.SetBytes(int64(out.Len()))
 }
 

@@ -1,7 +1,6 @@
 package repodb
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"crypto/sha256"
@@ -56,8 +55,24 @@ type exporter struct {
 	ctx     context.Context
 	db      *Reader
 	out     *car.Writer
-	nodes   map[string][]byte // by CID bytes; a prefix of the table when that is large
+	nodes   map[digest]span // of the whole table, or of its beginning when that is large
+	arena   []byte          // their bytes
 	records *recordScan
+}
+
+// span is a stretch of an arena: one allocation holds thousands of blocks.
+type span struct{ from, to int }
+
+// digest is the part of a CID that tells it from others: a repository's CIDs
+// have one version, codec and hash function.
+type digest [sha256.Size]byte
+
+// digestOf reads the end of a binary CID.
+func digestOf[B string | []byte](c B) (d digest) {
+	if len(c) >= len(d) {
+		copy(d[:], c[len(c)-len(d):])
+	}
+	return d
 }
 
 const allNodes = `SELECT cid, block FROM node`
@@ -66,15 +81,14 @@ var errEnough = errors.New("enough")
 
 // preload reads nodes by scan, which is several times faster than one by one.
 func (e *exporter) preload() error {
-	e.nodes = map[string][]byte{}
-	size := 0
+	e.nodes = map[digest]span{}
 	err := e.db.sql.Each(allNodes, func(row *sqlite.Row) error {
-		if size > preloadedNodes {
+		if len(e.arena) > preloadedNodes {
 			return errEnough
 		}
-		b := row.Blob(1)
-		size += len(b)
-		e.nodes[string(row.RawBlob(0))] = b
+		from := len(e.arena)
+		e.arena = append(e.arena, row.RawBlob(1)...)
+		e.nodes[digestOf(row.RawBlob(0))] = span{from, len(e.arena)}
 		return nil
 	})
 	if errors.Is(err, errEnough) {
@@ -84,10 +98,8 @@ func (e *exporter) preload() error {
 }
 
 func (e *exporter) node(c cid.Cid) ([]byte, error) {
-	key := string(c.Bytes())
-	if b, ok := e.nodes[key]; ok {
-		delete(e.nodes, key) // a tree has no node twice on one path; a shared one is read again
-		return b, nil
+	if at, ok := e.nodes[digestOf(c.KeyString())]; ok {
+		return e.arena[at.from:at.to], nil
 	}
 	b, found, err := e.db.Node(c)
 	if err == nil && !found {
@@ -132,8 +144,7 @@ func (e *exporter) put(c cid.Cid, b []byte) error {
 }
 
 func verify(c cid.Cid, b []byte) error {
-	sum := sha256.Sum256(b)
-	if !bytes.HasSuffix(c.Bytes(), sum[:]) {
+	if digest(sha256.Sum256(b)) != digestOf(c.KeyString()) {
 		return fmt.Errorf("%w: block %s does not match its CID", sqlite.ErrCorrupt, c)
 	}
 	return nil
@@ -143,14 +154,15 @@ func verify(c cid.Cid, b []byte) error {
 type recordScan struct {
 	db          *Reader
 	collections []syntax.NSID
-	after       string
+	after       string // last key of the page, if there may be another
 	page        []scanned
+	at          int    // of the next one
+	arena       []byte // bytes of the page's records
 }
 
 type scanned struct {
-	rkey  string
-	cid   []byte
-	block []byte
+	cid   digest
+	block span
 }
 
 // newRecordScan sorts the collections as the tree does, by "collection/": the
@@ -163,31 +175,42 @@ func newRecordScan(r *Reader) (*recordScan, error) {
 
 const scanRecords = `SELECT rkey, cid, block FROM record WHERE collection = ? AND rkey > ? ORDER BY rkey LIMIT ?`
 
-// next returns the bytes of the next record, which must be c.
+// next returns the bytes of the next record, which must be c. They are good
+// until the next call.
 func (s *recordScan) next(c cid.Cid) ([]byte, error) {
-	for len(s.page) == 0 {
-		if len(s.collections) == 0 {
-			return nil, fmt.Errorf("%w: record %s is missing", sqlite.ErrCorrupt, c)
-		}
-		err := s.db.sql.Each(scanRecords, func(row *sqlite.Row) error {
-			s.page = append(s.page, scanned{row.Text(0), row.Blob(1), row.Blob(2)})
-			return nil
-		}, string(s.collections[0]), s.after, exportPage)
-		if err != nil {
+	for s.at == len(s.page) {
+		if err := s.turn(); err != nil {
 			return nil, err
 		}
-		if len(s.page) < exportPage {
-			s.collections, s.after = s.collections[1:], ""
-		} else {
-			s.after = s.page[len(s.page)-1].rkey
-		}
 	}
-	head := s.page[0]
-	s.page = s.page[1:]
-	if !bytes.Equal(head.cid, c.Bytes()) {
+	r := s.page[s.at]
+	s.at++
+	if r.cid != digestOf(c.KeyString()) {
 		return nil, fmt.Errorf("%w: the tree names record %s, the table holds another", sqlite.ErrCorrupt, c)
 	}
-	return head.block, nil
+	return s.arena[r.block.from:r.block.to], nil
+}
+
+// turn reads the next page over the one before.
+func (s *recordScan) turn() error {
+	if len(s.collections) == 0 {
+		return fmt.Errorf("%w: the tree names more records than the table holds", sqlite.ErrCorrupt)
+	}
+	s.page, s.arena, s.at = s.page[:0], s.arena[:0], 0
+	last := ""
+	err := s.db.sql.Each(scanRecords, func(row *sqlite.Row) error {
+		from := len(s.arena)
+		s.arena = append(s.arena, row.RawBlob(2)...)
+		s.page = append(s.page, scanned{digestOf(row.RawBlob(1)), span{from, len(s.arena)}})
+		if len(s.page) == exportPage {
+			last = row.Text(0)
+		}
+		return nil
+	}, string(s.collections[0]), s.after, exportPage)
+	if s.after = last; last == "" {
+		s.collections = s.collections[1:]
+	}
+	return err
 }
 
 const (
