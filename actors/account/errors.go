@@ -22,6 +22,10 @@ var (
 // Refusals of names, addresses and passwords.
 var (
 	ErrInvalidHandle      = errors.New("account: invalid handle")
+	ErrHandleTLD          = fmt.Errorf("%w: top-level domain is not allowed", ErrInvalidHandle)
+	ErrHandleDots         = fmt.Errorf("%w: more than one label in front of the service domain", ErrInvalidHandle)
+	ErrHandleShort        = fmt.Errorf("%w: too short", ErrInvalidHandle)
+	ErrHandleLong         = fmt.Errorf("%w: too long", ErrInvalidHandle)
 	ErrHandleNotAvailable = errors.New("account: reserved handle")
 	ErrUnsupportedDomain  = errors.New("account: handle domain is not offered here")
 	ErrInvalidEmail       = errors.New("account: invalid e-mail address")

@@ -35,7 +35,8 @@ func (r HandleRules) domain(h syntax.Handle) (longest string) {
 // Check normalises a handle and judges it. external means that it lies under no
 // service domain: it must resolve to the DID that wants it, which the caller
 // checks. byAdmin lifts the list of reserved names.
-// Errors: ErrInvalidHandle, ErrHandleNotAvailable.
+// Errors: ErrInvalidHandle (or one of those that say what about it),
+// ErrHandleNotAvailable.
 func (r HandleRules) Check(raw string, byAdmin bool) (h syntax.Handle, external bool, err error) {
 	h, err = syntax.ParseHandle(strings.TrimSpace(raw))
 	if err != nil {
@@ -43,7 +44,7 @@ func (r HandleRules) Check(raw string, byAdmin bool) (h syntax.Handle, external 
 	}
 	h = h.Normalize()
 	if !h.AllowedTLD() {
-		return "", false, fmt.Errorf("%w: top-level domain is not allowed", ErrInvalidHandle)
+		return "", false, ErrHandleTLD
 	}
 	domain := r.domain(h)
 	if domain == "" {
@@ -52,11 +53,11 @@ func (r HandleRules) Check(raw string, byAdmin bool) (h syntax.Handle, external 
 	label := strings.TrimSuffix(h.String(), domain)
 	switch {
 	case strings.Contains(label, "."):
-		err = fmt.Errorf("%w: only one name in front of %s", ErrInvalidHandle, domain[1:])
+		err = ErrHandleDots
 	case len(label) < minLabel:
-		err = fmt.Errorf("%w: too short", ErrInvalidHandle)
+		err = ErrHandleShort
 	case len(label) > maxLabel:
-		err = fmt.Errorf("%w: too long", ErrInvalidHandle)
+		err = ErrHandleLong
 	case !byAdmin && reserved[label]:
 		err = fmt.Errorf("%w: %s", ErrHandleNotAvailable, label)
 	}

@@ -31,7 +31,7 @@ const (
 	typeAccess  = "at+jwt"
 	typeRefresh = "refresh+jwt"
 
-	leeway   = 30 * time.Second // between our clock when we minted and when we judge
+	leeway   = 30 * time.Second // that our clock may have been set back since we minted
 	maxToken = 8 << 10          // bytes; ours have about 300
 )
 
@@ -193,7 +193,9 @@ func (t Tokens) parse(token, typ string, expired bool) (*claims, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrInvalidToken, err)
 	}
-	if !expired && !now.Add(-leeway).Before(c.ExpiresAt.Time) {
+	// No leeway here: the clock that sets the end is the one that judges it, and a
+	// client that renews at the end it was told must not be told otherwise.
+	if !expired && !now.Before(c.ExpiresAt.Time) {
 		return nil, ErrExpiredToken
 	}
 	return c, nil
