@@ -42,14 +42,12 @@ func (w *signup) prepare(m tell) (atcrypto.PrivateKeyExportable, error) {
 			return nil, err
 		}
 	}
-	// Saves hashing for a name that is plainly gone. With invites the reservation
+	// Saves hashing for a name that is plainly gone. With an invite the reservation
 	// says so, because the invite comes first.
-	if _, taken := w.o.Index.ByHandle(d.Handle); taken && !w.o.InviteRequired {
+	if _, taken := w.o.Index.ByHandle(d.Handle); taken && in.Invite == "" {
 		return nil, account.ErrHandleTaken
 	}
-	if w.o.InviteRequired { // else a code is not looked at, like in the reference
-		d.Invite = in.Invite
-	}
+	d.Invite = in.Invite // must be good even where none is asked for, as in the reference
 	if d.Password, err = w.o.Passwords.Hash(w.client, in.Password); err != nil {
 		return nil, err
 	}

@@ -128,6 +128,25 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// An invite code that nobody asked for is held to what it promises.
+func TestInviteWhereNoneIsRequired(t *testing.T) {
+	w := newWorld(t, nil)
+	if _, err := mailbox.Ask(t.Context(), w.accounts.Address(), account.CreateInvites{Codes: []account.InviteCode{"once"}, Uses: 1, For: "admin", CreatedBy: "admin"}); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		who    string
+		invite account.InviteCode
+		want   error
+	}{{"anna", "unknown", account.ErrInvite}, {"anna", "once", nil}, {"berta", "once", account.ErrInvite}, {"berta", "", nil}} {
+		m := person(c.who)
+		m.Invite = c.invite
+		if _, err := w.signUp(m); !errors.Is(err, c.want) {
+			t.Errorf("%s with %q: %v, want %v", c.who, c.invite, err, c.want)
+		}
+	}
+}
+
 // A DID that is brought along gets a silent, deactivated account.
 func TestBroughtDID(t *testing.T) {
 	w := newWorld(t, func(o *Options) {
