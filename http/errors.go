@@ -28,7 +28,9 @@ var table = []struct {
 }{
 	// Credentials.
 	{auth.ErrMissing, 401, "AuthMissing", "Authentication Required"},
-	{auth.ErrMalformed, 400, "InvalidToken", "Malformed token"},
+	{auth.ErrMalformed, 400, "InvalidToken", "Malformed authorization header"},
+	{auth.ErrUnexpected, 400, "InvalidToken", "Unexpected authorization type"},
+	{auth.ErrUnusable, 401, "AuthenticationRequired", "Invalid authorization header"},
 	{auth.ErrRequired, 401, "AuthenticationRequired", "Authentication Required"},
 	{account.ErrExpiredToken, 400, "ExpiredToken", "Token has expired"},
 	{account.ErrBadScope, 400, "InvalidToken", "Bad token scope"},
@@ -43,11 +45,16 @@ var table = []struct {
 	{saga.ErrEmailRequired, 400, "InvalidRequest", "Email is required"},
 	{saga.ErrPasswordRequired, 400, "InvalidRequest", "Password is required"},
 	{account.ErrInvalidEmail, 400, "InvalidRequest", "This email address is not supported, please use a different email."},
-	{account.ErrInvalidPassword, 400, "InvalidRequest", "Password too long"},
-	{account.ErrInvalidHandle, 400, "InvalidHandle", ""},
+	{account.ErrInvalidPassword, 400, "InvalidRequest", "Password too long. Maximum length is 256 characters."},
+	// Clients compare the sentences about handles, to say them in other languages.
+	{account.ErrHandleTLD, 400, "InvalidHandle", "Handle TLD is invalid or disallowed"},
+	{account.ErrHandleDots, 400, "InvalidHandle", "Invalid characters in handle"},
+	{account.ErrHandleShort, 400, "InvalidHandle", "Handle too short"},
+	{account.ErrHandleLong, 400, "InvalidHandle", "Handle too long"},
+	{account.ErrInvalidHandle, 400, "InvalidHandle", "Input/handle must be a valid handle"},
 	{account.ErrHandleNotAvailable, 400, "HandleNotAvailable", "Reserved handle"},
 	{account.ErrUnsupportedDomain, 400, "UnsupportedDomain", "Not a supported handle domain"},
-	{account.ErrHandleTaken, 400, "HandleNotAvailable", "Handle already taken"},
+	{account.ErrHandleTaken, 400, "InvalidRequest", "Handle already taken"},
 	{account.ErrEmailTaken, 400, "InvalidRequest", "Email already taken"},
 	{account.ErrDIDTaken, 400, "AlreadyExists", "Account already exists"},
 	{saga.ErrHandleNotResolved, 400, "InvalidRequest", "External handle did not resolve to DID"},
@@ -59,6 +66,7 @@ var table = []struct {
 
 	// Records and repositories.
 	{atproto.ErrNoAccount, 403, "AccountNotFound", "Account not found"},
+	{atproto.ErrLongPassword, 401, "AuthenticationRequired", "Password too long. Consider resetting your password."},
 	{atproto.ErrNotYours, 401, "AuthenticationRequired", "Authentication Required"},
 	{atproto.ErrHandleNotFound, 400, "HandleNotFound", "Unable to resolve handle"},
 	{atproto.ErrHandleUnresolved, 400, "InvalidRequest", "Unable to resolve handle"},
@@ -117,6 +125,9 @@ func translateStruct(err error) *xrpc.Error {
 		hidden   atproto.RepoUnavailable
 		refused  atproto.AccountUnavailable
 		jwt      auth.BadJWT
+		scheme   auth.UnknownScheme
+		stranger atproto.NotIssuer
+		taken    atproto.Taken
 		blob     repo.BlobProblem
 		blocks   repo.MissingBlocks
 		inactive repo.NotActive
@@ -134,6 +145,12 @@ func translateStruct(err error) *xrpc.Error {
 		return accountError(inactive.Status)
 	case errors.As(err, &jwt):
 		return &xrpc.Error{Status: 401, Name: jwt.Name, Message: jwt.Message}
+	case errors.As(err, &scheme):
+		return &xrpc.Error{Status: 400, Name: "InvalidToken", Message: scheme.Error()}
+	case errors.As(err, &stranger):
+		return &xrpc.Error{Status: 401, Name: "AuthenticationRequired", Message: stranger.Error()}
+	case errors.As(err, &taken):
+		return &xrpc.Error{Status: 400, Name: "InvalidRequest", Message: taken.Error()}
 	case errors.As(err, &blob):
 		return &xrpc.Error{Status: 400, Name: blobErrorNames[blob.Reason], Message: blob.Error()}
 	case errors.As(err, &blocks):

@@ -14,6 +14,8 @@ var (
 	ErrNotYours = errors.New("atproto: the repository belongs to another account")
 	// ErrNoAccount: the request names a repository that no account has.
 	ErrNoAccount = errors.New("atproto: account not found")
+	// ErrLongPassword: no account has a password of that length.
+	ErrLongPassword = errors.New("atproto: password is too long")
 	// ErrHandleNotFound: a handle under one of this server's domains that nobody has.
 	ErrHandleNotFound = errors.New("atproto: handle not found")
 	// ErrHandleUnresolved: no DID could be found for a handle.
@@ -48,6 +50,21 @@ func (e RepoUnavailable) Error() string {
 type AccountUnavailable struct{ Status sequencing.Status }
 
 func (e AccountUnavailable) Error() string { return "atproto: account is " + e.Status.String() }
+
+// NotIssuer refuses to make an account for a DID that did not sign the request.
+type NotIssuer struct{ DID syntax.DID }
+
+func (e NotIssuer) Error() string {
+	return "Missing auth to create account with did: " + e.DID.String()
+}
+
+// Taken refuses a sign-up and repeats the name that somebody else has.
+type Taken struct {
+	What string // "Handle" or "Email"
+	Name string // as it was asked for
+}
+
+func (e Taken) Error() string { return e.What + " already taken: " + e.Name }
 
 // RecordMissing names the record that could not be located.
 type RecordMissing struct{ URI string }

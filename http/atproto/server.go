@@ -6,7 +6,6 @@ import (
 	"encoding/base32"
 	"encoding/json"
 	"errors"
-	"slices"
 	"strings"
 	"time"
 
@@ -65,16 +64,15 @@ type CreateAccountIn struct {
 
 // SessionOut answers createAccount, createSession and refreshSession.
 type SessionOut struct {
-	AccessJWT       string          `json:"accessJwt,omitempty"`
-	RefreshJWT      string          `json:"refreshJwt,omitempty"`
-	Handle          syntax.Handle   `json:"handle"`
-	DID             syntax.DID      `json:"did"`
-	DIDDoc          json.RawMessage `json:"didDoc,omitempty"`
-	Email           string          `json:"email,omitempty"`
-	EmailConfirmed  *bool           `json:"emailConfirmed,omitempty"`
-	EmailAuthFactor *bool           `json:"emailAuthFactor,omitempty"`
-	Active          *bool           `json:"active,omitempty"`
-	Status          string          `json:"status,omitempty"`
+	AccessJWT      string          `json:"accessJwt,omitempty"`
+	RefreshJWT     string          `json:"refreshJwt,omitempty"`
+	Handle         syntax.Handle   `json:"handle"`
+	DID            syntax.DID      `json:"did"`
+	DIDDoc         json.RawMessage `json:"didDoc,omitempty"`
+	Email          string          `json:"email,omitempty"`
+	EmailConfirmed *bool           `json:"emailConfirmed,omitempty"`
+	Active         *bool           `json:"active,omitempty"`
+	Status         string          `json:"status,omitempty"`
 }
 
 // CreateAccount signs somebody up and in.
@@ -84,7 +82,7 @@ func (h Server) CreateAccount(ctx context.Context, who auth.Newcomer, in CreateA
 	case len(in.PLCOp) > 0 && string(in.PLCOp) != "null":
 		return SessionOut{}, Invalid{"InvalidRequest", "Unsupported input: \"plcOp\""}
 	case in.DID != "" && in.DID != who.Issuer:
-		return SessionOut{}, auth.ErrMissing
+		return SessionOut{}, NotIssuer{in.DID} // before the handle: nobody unknown makes us ask the network about one
 	}
 	if in.RecoveryKey != "" {
 		key, err := atcrypto.ParsePublicDIDKey(in.RecoveryKey)
@@ -94,7 +92,12 @@ func (h Server) CreateAccount(ctx context.Context, who auth.Newcomer, in CreateA
 		m.Recovery = key
 	}
 	s, err := mailbox.Ask(ctx, h.Sagas, m)
-	if err != nil {
+	switch {
+	case errors.Is(err, account.ErrHandleTaken):
+		return SessionOut{}, Taken{"Handle", syntax.Handle(in.Handle).Normalize().String()}
+	case errors.Is(err, account.ErrEmailTaken):
+		return SessionOut{}, Taken{"Email", in.Email}
+	case err != nil:
 		return SessionOut{}, err
 	}
 	return SessionOut{
@@ -103,12 +106,17 @@ func (h Server) CreateAccount(ctx context.Context, who auth.Newcomer, in CreateA
 	}, nil
 }
 
-// didDoc is the DID document for a session's answer, if this server sends it.
-// Clients do without one when it cannot be had.
-func (s *Service) didDoc(ctx context.Context, did syntax.DID) json.RawMessage {
+// sessionDoc is the DID document for a session's answer, if this server sends it.
+func (s *Service) sessionDoc(ctx context.Context, did syntax.DID) json.RawMessage {
 	if !s.DIDDocs {
 		return nil
 	}
+	return s.didDoc(ctx, did)
+}
+
+// didDoc is the DID document of an account. Clients do without one when it
+// cannot be had.
+func (s *Service) didDoc(ctx context.Context, did syntax.DID) json.RawMessage {
 	doc, err := mailbox.Ask(ctx, s.IDs, identity.ResolveDIDRaw{DID: did})
 	if err != nil {
 		return nil
@@ -127,6 +135,9 @@ type CreateSessionIn struct {
 // CreateSession signs in.
 func (h Server) CreateSession(ctx context.Context, _ auth.Nobody, in CreateSessionIn) (SessionOut, error) {
 	s, err := h.SignIns.SignIn(ctx, in.Identifier, in.Password, in.AllowTakendown)
+	if errors.Is(err, account.ErrInvalidPassword) {
+		err = ErrLongPassword
+	}
 	if err != nil {
 		return SessionOut{}, err
 	}
@@ -135,6 +146,9 @@ func (h Server) CreateSession(ctx context.Context, _ auth.Nobody, in CreateSessi
 
 // RefreshSession exchanges a refresh token for a new pair.
 func (h Server) RefreshSession(ctx context.Context, who auth.Refresh, _ xrpc.None) (SessionOut, error) {
+	if _, ok := h.Index.ByDID(who.DID); !ok {
+		return SessionOut{}, noUserInfo(who.DID)
+	}
 	s, err := h.SignIns.Refresh(ctx, who.Refresh)
 	if err != nil {
 		return SessionOut{}, err
@@ -152,27 +166,32 @@ func (h Server) DeleteSession(ctx context.Context, who auth.Refresh, _ xrpc.None
 func (h Server) GetSession(ctx context.Context, who auth.Session, _ xrpc.None) (SessionOut, error) {
 	a, ok := h.Index.ByDID(who.DID)
 	if !ok {
-		return SessionOut{}, Invalid{"InvalidRequest", "Could not find user info for account: " + who.DID.String()}
+		return SessionOut{}, noUserInfo(who.DID)
 	}
 	return h.sessionOut(ctx, account.Session{Account: a})
+}
+
+// noUserInfo refuses the session of an account that is gone.
+func noUserInfo(did syntax.DID) error {
+	return Invalid{"InvalidRequest", "Could not find user info for account: " + did.String()}
 }
 
 func (s *Service) sessionOut(ctx context.Context, in account.Session) (SessionOut, error) {
 	out := SessionOut{
 		AccessJWT: in.Access, RefreshJWT: in.Refresh, Handle: handleOf(in.Account), DID: in.Account.DID,
-		DIDDoc: s.didDoc(ctx, in.Account.DID),
+		DIDDoc: s.sessionDoc(ctx, in.Account.DID),
 	}
 	private, err := s.Private.Private(ctx, in.Account.DID)
 	if err != nil && !errors.Is(err, account.ErrNotFound) {
 		return SessionOut{}, err
 	}
-	active, confirmed, factor := in.Account.Active(), !private.ConfirmedAt.IsZero(), false
+	active, confirmed := in.Account.Active(), !private.ConfirmedAt.IsZero()
 	out.Active = &active
 	if !active {
 		out.Status = in.Account.Status.String()
 	}
 	if err == nil {
-		out.Email, out.EmailConfirmed, out.EmailAuthFactor = string(private.Email), &confirmed, &factor
+		out.Email, out.EmailConfirmed = string(private.Email), &confirmed
 	}
 	return out, nil
 }
@@ -242,14 +261,13 @@ const methodCreateAccount syntax.NSID = "com.atproto.server.createAccount"
 
 // mayMint holds the rules about which method a session gets a token for.
 func mayMint(who auth.Session, in GetServiceAuthIn) error {
-	did, _, _ := strings.Cut(in.Aud, "#")
-	if d, err := syntax.ParseDID(did); err != nil || d.Method() != "plc" && d.Method() != "web" {
-		return Invalid{"InvalidRequest", "Params/aud must be a did"}
+	if !audience(in.Aud) {
+		return Invalid{"InvalidRequest", "aud must be a valid atproto DID or did#serviceId reference"}
 	}
 	switch {
 	case who.Takendown() && in.Lxm != methodCreateAccount:
 		return Invalid{"InvalidToken", "Bad token scope"}
-	case slices.Contains(protectedMethods, in.Lxm):
+	case protectedMethod(in.Lxm):
 		return Invalid{"InvalidRequest", "cannot request a service auth token for the following protected method: " + in.Lxm.String()}
 	case !who.Privileged() && !who.Takendown() && privilegedMethod(in.Lxm):
 		return Invalid{"InvalidRequest", "insufficient access to request a service auth token for the following method: " + in.Lxm.String()}

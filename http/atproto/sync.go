@@ -2,8 +2,8 @@ package atproto
 
 import (
 	"context"
-	"errors"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -51,10 +51,7 @@ type HeadOut struct {
 // GetHead is the deprecated form of GetLatestCommit.
 func (h Sync) GetHead(ctx context.Context, who auth.Viewer, in DIDIn) (HeadOut, error) {
 	head, err := h.head(ctx, who, in.DID)
-	if none := (RepoUnavailable{DID: in.DID}); errors.Is(err, none) {
-		return HeadOut{}, Invalid{"HeadNotFound", "Could not find root for DID: " + in.DID.String()}
-	}
-	if err != nil {
+	if err != nil { // RepoNotFound, like the methods that replaced this one; every account has a head
 		return HeadOut{}, err
 	}
 	return HeadOut{Root: head.Commit.String()}, nil
@@ -192,13 +189,15 @@ func (h Sync) GetBlocks(ctx context.Context, who auth.Viewer, in GetBlocksIn) (x
 	if _, err := h.visible(who, in.DID); err != nil {
 		return xrpc.Stream{}, err
 	}
-	m := repo.GetBlocks{CIDs: make([]cid.Cid, len(in.CIDs))}
-	for i, s := range in.CIDs {
+	m := repo.GetBlocks{CIDs: make([]cid.Cid, 0, len(in.CIDs))}
+	for _, s := range in.CIDs {
 		c, err := parseCID("cids", s)
 		if err != nil {
 			return xrpc.Stream{}, err
 		}
-		m.CIDs[i] = c
+		if !slices.Contains(m.CIDs, c) { // a block is sent once, however often it is asked for
+			m.CIDs = append(m.CIDs, c)
+		}
 	}
 	blocks, err := mailbox.Ask(ctx, h.repo(in.DID), m)
 	if err != nil {

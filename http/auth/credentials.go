@@ -53,11 +53,20 @@ type Newcomer struct{ Issuer syntax.DID }
 var (
 	// ErrMissing: there is no Authorization header.
 	ErrMissing = errors.New("auth: authorization is missing")
-	// ErrMalformed: the header is not "<scheme> <credential>", or of an unknown scheme.
+	// ErrMalformed: the header is not "<scheme> <credential>".
 	ErrMalformed = errors.New("auth: malformed authorization")
+	// ErrUnexpected: the scheme is known, and the method does not take it.
+	ErrUnexpected = errors.New("auth: unexpected scheme of authorization")
+	// ErrUnusable: the method needs no credential, and the one that came says nothing to it.
+	ErrUnusable = errors.New("auth: authorization that the method has no use for")
 	// ErrRequired: the credential is not good for this.
 	ErrRequired = errors.New("auth: authentication required")
 )
+
+// UnknownScheme refuses an Authorization header of a scheme that no method takes.
+type UnknownScheme struct{ Scheme string }
+
+func (e UnknownScheme) Error() string { return "Unsupported authorization type: " + e.Scheme }
 
 // scopes that a method of the given class takes.
 var (

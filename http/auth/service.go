@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"encoding/base64"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -23,7 +24,6 @@ func (e BadJWT) Error() string { return "auth: service token: " + e.Message }
 // Faults of service tokens (reference behaviour).
 var (
 	errBadJWT       = BadJWT{"BadJwt", "poorly formatted jwt"}
-	errJWTType      = BadJWT{"BadJwtType", "invalid jwt type"}
 	errJWTExpired   = BadJWT{"JwtExpired", "jwt expired"}
 	errJWTAudience  = BadJWT{"BadJwtAudience", "jwt audience does not match service did"}
 	errJWTMethod    = BadJWT{"BadJwtLexiconMethod", "jwt lxm does not match the method that is called"}
@@ -60,7 +60,7 @@ func (v *Verifier) serviceToken(ctx context.Context, token string, method syntax
 		return "", errBadJWT
 	}
 	if typ, _ := parsed.Header["typ"].(string); slices.Contains([]string{"at+jwt", "refresh+jwt", "dpop+jwt"}, strings.ToLower(typ)) {
-		return "", errJWTType
+		return "", BadJWT{"BadJwtType", fmt.Sprintf("Invalid jwt type %q", typ)}
 	}
 	if claims.Exp == nil {
 		return "", errBadJWT

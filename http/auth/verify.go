@@ -41,37 +41,45 @@ func (v *Verifier) AsWriter(c *xrpc.Call) (Writer, error) {
 func (v *Verifier) AsLeaver(c *xrpc.Call) (Session, error) { return v.session(c, withTakedown) }
 
 func (v *Verifier) session(c *xrpc.Call, scopes []account.Scope) (Session, error) {
-	token, err := bearer(c.Request)
-	if err != nil {
+	c.Private()
+	scheme, token, err := authorization(c.Request)
+	switch {
+	case err != nil:
 		return Session{}, err
+	case scheme == "":
+		return Session{}, ErrMissing
+	case scheme != "bearer":
+		return Session{}, ErrUnexpected
 	}
 	a, err := v.Tokens.ParseAccess(token, scopes...)
 	return Session{a.DID, a.Scope}, err
 }
 
 // AsRefresh asks for a refresh token.
-func (v *Verifier) AsRefresh(c *xrpc.Call) (Refresh, error) {
-	token, err := bearer(c.Request)
-	if err != nil {
-		return Refresh{}, err
-	}
-	r, err := v.Tokens.ParseRefresh(token)
-	return Refresh{r}, err
-}
+func (v *Verifier) AsRefresh(c *xrpc.Call) (Refresh, error) { return refresh(c, v.Tokens.ParseRefresh) }
 
 // AsRefreshExpired asks for a refresh token that may have expired: signing out
 // always works.
 func (v *Verifier) AsRefreshExpired(c *xrpc.Call) (Refresh, error) {
-	token, err := bearer(c.Request)
-	if err != nil {
+	return refresh(c, v.Tokens.ParseRefreshExpired)
+}
+
+func refresh(c *xrpc.Call, parse func(string) (account.Refresh, error)) (Refresh, error) {
+	c.Private()
+	scheme, token, err := authorization(c.Request)
+	switch {
+	case err != nil:
 		return Refresh{}, err
+	case scheme != "bearer": // any other credential is none
+		return Refresh{}, ErrMissing
 	}
-	r, err := v.Tokens.ParseRefreshExpired(token)
+	r, err := parse(token)
 	return Refresh{r}, err
 }
 
 // AsAdmin asks for HTTP Basic admin:<password>.
 func (v *Verifier) AsAdmin(c *xrpc.Call) (Admin, error) {
+	c.Private()
 	user, password, ok := c.Request.BasicAuth()
 	// Hashed, so that the comparison takes as long for any length.
 	given, want := sha256.Sum256([]byte(user+":"+password)), sha256.Sum256([]byte("admin:"+v.AdminPassword))
@@ -90,13 +98,15 @@ func (v *Verifier) AsViewer(c *xrpc.Call) (Viewer, error) { return v.viewer(c, s
 func (v *Verifier) AsExporter(c *xrpc.Call) (Viewer, error) { return v.viewer(c, withTakedown) }
 
 func (v *Verifier) viewer(c *xrpc.Call, scopes []account.Scope) (Viewer, error) {
-	switch scheme(c.Request) {
-	case "":
-		return Viewer{}, nil
-	case "bearer":
+	c.Private()
+	scheme, _, err := authorization(c.Request)
+	switch {
+	case err != nil || scheme == "":
+		return Viewer{}, err
+	case scheme == "bearer":
 		s, err := v.session(c, scopes)
 		return Viewer{DID: s.DID}, err
-	case "basic":
+	case scheme == "basic":
 		_, err := v.AsAdmin(c)
 		return Viewer{Admin: err == nil}, err
 	default:
@@ -106,35 +116,36 @@ func (v *Verifier) viewer(c *xrpc.Call, scopes []account.Scope) (Viewer, error) 
 
 // AsNewcomer takes a service token of the DID that wants to come, or nobody.
 func (v *Verifier) AsNewcomer(c *xrpc.Call) (Newcomer, error) {
-	if scheme(c.Request) != "bearer" {
-		return Newcomer{}, nil
-	}
-	token, err := bearer(c.Request)
-	if err != nil {
+	c.Private()
+	scheme, token, err := authorization(c.Request)
+	switch {
+	case err != nil || scheme == "":
 		return Newcomer{}, err
+	case scheme != "bearer":
+		return Newcomer{}, ErrUnusable
 	}
 	iss, err := v.serviceToken(c.Request.Context(), token, c.NSID)
 	return Newcomer{iss}, err
 }
 
-// scheme is the lower-cased scheme of the Authorization header, "" without one.
-func scheme(r *http.Request) string {
-	s, _, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	return strings.ToLower(s)
-}
-
-// bearer is the token of an Authorization header of exactly two parts.
-func bearer(r *http.Request) (string, error) {
+// authorization splits the Authorization header into its lower-cased scheme
+// ("bearer", "basic" or "dpop") and the credential. Without a header the scheme
+// is "". Errors: ErrMalformed, UnknownScheme.
+func authorization(r *http.Request) (scheme, credential string, err error) {
 	all := r.Header.Values("Authorization")
 	switch {
-	case len(all) == 0 || all[0] == "":
-		return "", ErrMissing
-	case len(all) > 1:
-		return "", ErrMalformed
+	case len(all) == 0 || len(all) == 1 && all[0] == "":
+		return "", "", nil
+	case len(all) > 1: // two readers may each believe another one
+		return "", "", ErrMalformed
 	}
-	kind, token, ok := strings.Cut(all[0], " ")
-	if !ok || token == "" || strings.Contains(token, " ") || !strings.EqualFold(kind, "bearer") {
-		return "", ErrMalformed
+	scheme, credential, ok := strings.Cut(all[0], " ")
+	if !ok || credential == "" || strings.Contains(credential, " ") {
+		return "", "", ErrMalformed
 	}
-	return token, nil
+	switch lower := strings.ToLower(scheme); lower {
+	case "bearer", "basic", "dpop":
+		return lower, credential, nil
+	}
+	return "", "", UnknownScheme{scheme}
 }
