@@ -10,6 +10,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"troupe/actors/account"
+	"troupe/http/xrpc"
 )
 
 // Pages answers the plain routes of a server.
@@ -31,22 +32,23 @@ Most API routes are under /xrpc/
 
 // Mount adds the routes to e.
 func (p *Pages) Mount(e *echo.Echo) {
-	home := p.home
-	if p.Home != nil {
-		home = echo.WrapHandler(p.Home)
-	}
 	if p.Dev != nil {
 		e.Any("/dev/*", echo.WrapHandler(p.Dev))
 	}
+	open := echo.WrapMiddleware(xrpc.CORS) // web pages resolve handles, too
 	for path, h := range map[string]echo.HandlerFunc{
-		"/":                        home,
+		"/":                        p.home,
 		"/robots.txt":              p.robots,
 		"/xrpc/_health":            p.health,
 		"/.well-known/atproto-did": p.atprotoDID,
 		"/.well-known/did.json":    p.didDocument,
 	} {
-		e.GET(path, h)
-		e.HEAD(path, h)
+		if path == "/" && p.Home != nil {
+			h = echo.WrapHandler(p.Home) // not for scripts of other origins
+			e.Match([]string{nethttp.MethodGet, nethttp.MethodHead}, path, h)
+			continue
+		}
+		e.Match([]string{nethttp.MethodGet, nethttp.MethodHead, nethttp.MethodOptions}, path, h, open)
 	}
 }
 
@@ -58,7 +60,6 @@ func (p *Pages) robots(c echo.Context) error {
 
 // health answers whether the server can do its work.
 func (p *Pages) health(c echo.Context) error {
-	c.Response().Header().Set("Access-Control-Allow-Origin", "*")
 	if err := p.Healthy(c.Request().Context()); err != nil {
 		return c.JSON(nethttp.StatusServiceUnavailable, map[string]string{"version": p.Version, "error": "Service Unavailable"})
 	}
@@ -69,6 +70,8 @@ func (p *Pages) health(c echo.Context) error {
 // to an account: the handle is the host that is asked
 // (atproto.com/specs/handle, "HTTPS well-known Method").
 func (p *Pages) atprotoDID(c echo.Context) error {
+	// X-Forwarded-Host is not believed: behind a cache, whoever may send it could
+	// have another DID kept under a handle's own name.
 	host := c.Request().Host
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		host = h
@@ -90,7 +93,6 @@ func (p *Pages) didDocument(c echo.Context) error {
 	if p.DID.Method() != "web" {
 		return c.String(nethttp.StatusNotFound, "Not found")
 	}
-	c.Response().Header().Set("Access-Control-Allow-Origin", "*")
 	return c.JSON(nethttp.StatusOK, map[string]any{
 		"@context": []string{"https://www.w3.org/ns/did/v1"},
 		"id":       p.DID,
