@@ -52,6 +52,57 @@ func flip(t testing.TB, path string, at int64) {
 	}
 }
 
+// tear damages a page in the middle of a database, behind its WAL.
+func tear(t testing.TB, path string) {
+	t.Helper()
+	pragma(t, path, `PRAGMA wal_checkpoint(TRUNCATE)`)
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 512 {
+		b[len(b)/2&^4095+i] ^= 0x5a
+	}
+	if err := os.WriteFile(path, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A torn page may take anything with it. What counts is that it is found, and
+// that the rest is looked at nevertheless.
+func TestTornPagesAreFound(t *testing.T) {
+	for _, c := range []struct {
+		file string
+		rule fsck.Rule
+	}{{"sequencer.sqlite", fsck.RuleLog}, {"account.sqlite", fsck.RuleIndex}, {"did_cache.sqlite", fsck.RuleCache}, {"", fsck.RuleStore}} {
+		t.Run(string(c.rule), func(t *testing.T) {
+			t.Parallel()
+			dir := sample(t)
+			path := filepath.Join(dir, c.file)
+			if c.file == "" {
+				path = store(dir, alice)
+			}
+			tear(t, path)
+			chmod(t, store(dir, bob), 0o644)
+			_, found, noted := run(t, options(dir))
+			of := func(r fsck.Rule) bool {
+				return slices.ContainsFunc(found, func(f fsck.Finding) bool { return f.Rule == r })
+			}
+			if !of(c.rule) || !of(fsck.RuleMode) {
+				t.Errorf("found\n%s", lines(found))
+			}
+			for _, f := range found {
+				if f.Rule != c.rule && f.Rule != fsck.RuleMode {
+					t.Logf("also %s", f)
+				}
+			}
+			if len(noted) > 0 {
+				t.Error(noted)
+			}
+		})
+	}
+}
+
 // One damage at a time, and the finding that says so; nothing else is found.
 func TestEachDamageIsOneFinding(t *testing.T) {
 	var (

@@ -23,6 +23,7 @@ type file struct {
 	root    repodb.Root
 	there   bool // the file holds a commit
 	trusted bool // root may be compared with the log
+	torn    bool // SQLite has said what is wrong with it
 	whole   bool // and the tables are what the commit says
 	traces  traces
 }
@@ -80,7 +81,7 @@ func (a *account) readFile(ctx context.Context) error {
 		err = view.Read(ctx, func(r *repodb.Reader) error { return a.inspect(ctx, r) })
 	}
 	switch {
-	case err == nil:
+	case err == nil, a.file.torn:
 	case ctx.Err() != nil:
 		return err
 	case damaged(err), errors.Is(err, repodb.ErrWrongAccount):
@@ -97,10 +98,9 @@ func (a *account) inspect(ctx context.Context, r *repodb.Reader) error {
 	if err != nil {
 		return err
 	}
-	for _, text := range complaints {
-		a.bad(RuleStore, a.place(repodb.FileName, 0), "%s", text)
-	}
 	if len(complaints) > 0 {
+		a.file.torn = true
+		a.bad(RuleStore, a.place(repodb.FileName, 0), "%s", together(complaints))
 		return nil
 	}
 	root, ok, err := r.Root()

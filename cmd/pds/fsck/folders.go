@@ -106,22 +106,25 @@ func (c *check) folder(ctx context.Context, log *logdb.View, path string) error 
 
 // owner says whose folder it is not.
 func (c *check) owner(ctx context.Context, log *logdb.View, did syntax.DID, path string) error {
-	return log.Read(ctx, func(r *logdb.Reader) error {
-		head, found, err := r.Head(did)
-		switch {
-		case damaged(err):
-			return nil // the log's own check has said so
-		case err != nil:
-			return err
-		case !found:
-			c.bad(RuleOrphan, c.of(did, path), "the log knows no such account, and nobody is making one")
-		case sequencing.Status(head.Status) == sequencing.StatusDeleted:
-			p := c.of(did, path)
-			p.Seq = sequencing.Seq(head.Seq)
-			c.bad(RuleOrphan, p, "the account is deleted, and nobody is deleting its folder")
-		}
-		return nil
+	var head logdb.Head
+	var found bool
+	err := log.Read(ctx, func(r *logdb.Reader) (err error) {
+		head, found, err = r.Head(did)
+		return err
 	})
+	switch {
+	case damaged(err) && ctx.Err() == nil:
+		// The log's own check has said so.
+	case err != nil:
+		return err
+	case !found:
+		c.bad(RuleOrphan, c.of(did, path), "the log knows no such account, and nobody is making one")
+	case sequencing.Status(head.Status) == sequencing.StatusDeleted:
+		p := c.of(did, path)
+		p.Seq = sequencing.Seq(head.Seq)
+		c.bad(RuleOrphan, p, "the account is deleted, and nobody is deleting its folder")
+	}
+	return nil
 }
 
 // modes looks at what is not an account's.

@@ -30,9 +30,9 @@ type Options struct {
 
 	DID syntax.DID // look at this account only; "" is all of them
 
-	Found    func(Finding)           // called one at a time; may be nil
+	Found    func(Finding)           // called one at a time, from several goroutines; may be nil
 	Noted    func(Note)              // the same
-	Progress func(done, about int64) // accounts; called from several goroutines; may be nil
+	Progress func(done, about int64) // accounts that were begun, and how many there may be; may be nil
 	Workers  int                     // accounts at a time; 0: one per CPU
 }
 
@@ -53,6 +53,7 @@ type check struct {
 	broken   map[syntax.DID]bool   // rows in the log that contradict each other
 	hashed   map[string]syntax.DID // folders that do not show their DID
 	applied  int64                 // up to where account.sqlite followed the log
+	torn     bool                  // the log is no sound database
 	traces   traces
 }
 

@@ -49,12 +49,18 @@ func (c *check) index(ctx context.Context, log *logdb.View) error {
 	if c.accounts == nil {
 		return nil
 	}
+	torn := false
 	err := c.accounts.Read(ctx, func(r *accountdb.Reader) error {
 		problems, err := r.Check()
+		if len(problems) > 0 && problems[0].Rule == accountdb.OwnCheck {
+			torn = true
+			c.bad(RuleIndex, c.at(c.Accounts), "%s", problems[0])
+			return nil // what follows would only repeat it
+		}
 		for _, p := range problems {
 			c.bad(RuleIndex, c.at(c.Accounts), "%s", p)
 		}
-		if err != nil || len(problems) > 0 && problems[0].Rule == accountdb.OwnCheck {
+		if err != nil || c.torn {
 			return err
 		}
 		return log.Read(ctx, func(heads *logdb.Reader) error {
@@ -64,8 +70,10 @@ func (c *check) index(ctx context.Context, log *logdb.View) error {
 			return c.headless(r, heads)
 		})
 	})
-	if damaged(err) {
-		c.bad(RuleIndex, c.at(c.Accounts), "%v", err)
+	if damaged(err) && ctx.Err() == nil {
+		if !torn {
+			c.bad(RuleIndex, c.at(c.Accounts), "%v", err)
+		}
 		return nil
 	}
 	return err

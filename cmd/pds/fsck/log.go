@@ -2,6 +2,7 @@ package fsck
 
 import (
 	"context"
+	"fmt"
 	"math"
 
 	"troupe/sequencing"
@@ -10,15 +11,14 @@ import (
 
 // wholeLog checks the log against itself, and the ceiling against the log.
 func (c *check) wholeLog(ctx context.Context, log *logdb.View) error {
-	return log.Read(ctx, func(r *logdb.Reader) error {
+	err := log.Read(ctx, func(r *logdb.Reader) error {
 		complaints, err := r.Integrity()
 		if err != nil {
 			return err
 		}
-		for _, text := range complaints {
-			c.bad(RuleLog, c.at(c.Sequencer), "%s", text)
-		}
 		if len(complaints) > 0 {
+			c.torn = true
+			c.bad(RuleLog, c.at(c.Sequencer), "%s", together(complaints))
 			return nil // what follows would only repeat it
 		}
 		violations, err := r.Check(math.MaxInt64)
@@ -28,6 +28,23 @@ func (c *check) wholeLog(ctx context.Context, log *logdb.View) error {
 		}
 		return c.ceiling(r)
 	})
+	if !damaged(err) || ctx.Err() != nil {
+		return err
+	}
+	if !c.torn {
+		c.torn = true
+		c.bad(RuleLog, c.at(c.Sequencer), "%v", err)
+	}
+	return nil
+}
+
+// together makes one finding of what SQLite complains of: it is one damage as
+// a rule, seen from several tables.
+func together(complaints []string) string {
+	if n := len(complaints) - 1; n > 0 {
+		return fmt.Sprintf("%s (and %d more)", complaints[0], n)
+	}
+	return complaints[0]
 }
 
 // violations gives out what storage/logdb found, and remembers whose rows are
