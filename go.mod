@@ -3,30 +3,34 @@ module troupe
 go 1.26.0
 
 require (
-	code.dny.dev/ssrf v0.3.0
-	github.com/alecthomas/kong v1.17.0
-	github.com/andybalholm/brotli v1.2.8
-	github.com/asynkron/protoactor-go v0.0.0-20260118094027-288962e52f3f
-	github.com/bluesky-social/indigo v0.0.0-20260818202247-4b983a7e86c8
-	github.com/coder/websocket v1.8.15
-	github.com/did-method-plc/go-didplc v0.2.2
-	github.com/fxamacker/cbor/v2 v2.9.6
-	github.com/golang-jwt/jwt/v5 v5.3.1
-	github.com/hashicorp/golang-lru/v2 v2.0.7
-	github.com/ipfs/go-cid v0.6.2
-	github.com/ipld/go-car/v2 v2.17.0
-	github.com/klauspost/compress v1.20.3
-	github.com/labstack/echo/v4 v4.16.0
-	github.com/multiformats/go-multihash v0.2.3
-	github.com/ncruces/go-sqlite3 v0.35.6
-	github.com/prometheus/client_golang v1.25.0
-	github.com/rogpeppe/go-internal v1.16.0
-	go.uber.org/goleak v1.3.0
-	golang.org/x/crypto v0.58.0
-	golang.org/x/sync v0.24.0
-	golang.org/x/sys v0.49.0
-	golang.org/x/time v0.15.0
-	pgregory.net/rapid v1.3.0
+	code.dny.dev/ssrf v0.3.0 // which addresses an outbound call may not dial
+	github.com/alecthomas/kong v1.17.0 // the command line
+	github.com/andybalholm/brotli v1.2.8 // request bodies in br
+	github.com/asynkron/protoactor-go v0.0.0-20260118094027-288962e52f3f // actors; the release tags are older, do not update by hand
+	github.com/bluesky-social/indigo v0.0.0-20260818202247-4b983a7e86c8 // the field's syntax, keys, identity and lexicons; the oracle of tests
+	github.com/coder/websocket v1.8.15 // the firehose; maintained, with contexts
+	github.com/did-method-plc/go-didplc v0.2.2 // PLC operations and their rules
+	github.com/fxamacker/cbor/v2 v2.9.6 // tests: frames decoded by somebody else
+	github.com/golang-jwt/jwt/v5 v5.3.1 // session and service tokens
+	github.com/hashicorp/golang-lru/v2 v2.0.7 // which accounts stay awake
+	github.com/ipfs/go-block-format v0.2.3 // tests: blocks for the oracle's store
+	github.com/ipfs/go-cid v0.6.2 // content identifiers
+	github.com/ipfs/go-ipfs-blockstore v1.3.1 // tests: the oracle's store
+	github.com/ipld/go-car/v2 v2.17.0 // tests: CAR files read by somebody else
+	github.com/klauspost/compress v1.20.3 // gzip and deflate, faster than the standard library's
+	github.com/labstack/echo/v4 v4.16.0 // routing of HTTP
+	github.com/multiformats/go-multihash v0.2.3 // hash codes in CIDs
+	github.com/ncruces/go-sqlite3 v0.35.6 // SQLite without cgo; later releases need a module that does not resolve everywhere
+	github.com/prometheus/client_golang v1.25.0 // metrics
+	github.com/prometheus/client_model v0.6.3 // tests: reading metrics
+	github.com/rivo/uniseg v0.1.0 // graphemes, which lexicons count
+	github.com/rogpeppe/go-internal v1.16.0 // tests: scripts over the whole server
+	go.uber.org/goleak v1.3.0 // tests: no goroutine is left behind
+	golang.org/x/crypto v0.58.0 // argon2id, scrypt, XChaCha20-Poly1305
+	golang.org/x/net v0.60.0 // a bound on open connections
+	golang.org/x/sync v0.24.0 // groups of goroutines with a bound
+	golang.org/x/sys v0.49.0 // syncfs, file locks and what else Linux offers
+	pgregory.net/rapid v1.3.0 // tests: random histories, shrunk
 )
 
 require (
@@ -47,10 +51,8 @@ require (
 	github.com/hashicorp/golang-lru v1.0.2 // indirect
 	github.com/ipfs/bbloom v0.1.0 // indirect
 	github.com/ipfs/boxo v0.39.0 // indirect
-	github.com/ipfs/go-block-format v0.2.3 // indirect
 	github.com/ipfs/go-blockservice v0.5.2 // indirect
 	github.com/ipfs/go-datastore v0.9.1 // indirect
-	github.com/ipfs/go-ipfs-blockstore v1.3.1 // indirect
 	github.com/ipfs/go-ipfs-ds-help v1.1.1 // indirect
 	github.com/ipfs/go-ipfs-exchange-interface v0.2.1 // indirect
 	github.com/ipfs/go-ipfs-util v0.0.3 // indirect
@@ -87,11 +89,9 @@ require (
 	github.com/orcaman/concurrent-map v1.0.0 // indirect
 	github.com/petar/GoLLRB v0.0.0-20210522233825-ae3b015fd3e9 // indirect
 	github.com/polydawn/refmt v0.90.0 // indirect
-	github.com/prometheus/client_model v0.6.3 // indirect
 	github.com/prometheus/common v0.72.0 // indirect
 	github.com/prometheus/otlptranslator v1.0.0 // indirect
 	github.com/prometheus/procfs v0.22.0 // indirect
-	github.com/rivo/uniseg v0.1.0 // indirect
 	github.com/spaolacci/murmur3 v1.1.0 // indirect
 	github.com/twmb/murmur3 v1.1.8 // indirect
 	github.com/valyala/bytebufferpool v1.0.0 // indirect
@@ -113,8 +113,8 @@ require (
 	go.uber.org/multierr v1.11.0 // indirect
 	go.uber.org/zap v1.27.1 // indirect
 	golang.org/x/exp v0.0.0-20260410095643-746e56fc9e2f // indirect
-	golang.org/x/net v0.60.0 // indirect
 	golang.org/x/text v0.43.0 // indirect
+	golang.org/x/time v0.15.0 // indirect
 	golang.org/x/tools v0.51.0 // indirect
 	golang.org/x/xerrors v0.0.0-20240903120638-7835f813f4da // indirect
 	google.golang.org/protobuf v1.36.12 // indirect
