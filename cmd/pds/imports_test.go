@@ -75,6 +75,7 @@ var imports = []struct {
 	{"cmd/pds/bench", ""}, // a client of any server, so it shares no code with this one
 	{"cmd/pds/fsck", "sequencing storage/..."},
 	{"cmd/pds/e2e/relay", ""}, // compares two servers from outside
+	{"cmd/pds/crashtest", "cmd/pds/audit cmd/pds/devnet cmd/pds/fsck"}, // judges from outside, and the files between two lives
 	{"cmd/pds/devnet", "actors/outbound actors/identity/plc storage/sqlite"},
 }
 

@@ -1,0 +1,167 @@
+package crashtest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/bluesky-social/indigo/atproto/syntax"
+)
+
+// password of every account.
+const password = "crash-password"
+
+// person is an account that writers share.
+type person struct {
+	DID    syntax.DID `json:"did"`
+	Handle string     `json:"handle"`
+	Access string     `json:"accessJwt"`
+}
+
+// errNotSent says that a request never left: nobody listened.
+var errNotSent = errors.New("not sent")
+
+// refusal is an answer that was not 200.
+type refusal struct {
+	Status  int
+	Name    string `json:"error"`
+	Message string `json:"message"`
+}
+
+func (r refusal) Error() string { return fmt.Sprintf("%d %s: %.60s", r.Status, r.Name, r.Message) }
+
+// full is the name of a refusal for want of space.
+const full = "InsufficientStorage"
+
+// client asks one server.
+type client struct {
+	http *http.Client
+	url  string
+}
+
+func newClient(s *server) client {
+	return client{&http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}, s.url}
+}
+
+// post asks a procedure. Errors: [refusal]; [errNotSent]; any other means that
+// there was no answer, and that the request may have been done.
+func (c client) post(ctx context.Context, token, nsid string, in, out any) error {
+	b, err := json.Marshal(in)
+	if err != nil {
+		return err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url+"/xrpc/"+nsid, bytes.NewReader(b))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	return c.do(req, out)
+}
+
+// get asks a query; the errors of post.
+func (c client) get(ctx context.Context, nsid string, q url.Values, out any) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.url+"/xrpc/"+nsid+"?"+q.Encode(), nil)
+	if err != nil {
+		return err
+	}
+	return c.do(req, out)
+}
+
+func (c client) do(req *http.Request, out any) error {
+	res, err := c.http.Do(req)
+	if op := (*net.OpError)(nil); errors.As(err, &op) && op.Op == "dial" {
+		return errNotSent
+	}
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		return err // half an answer is none
+	}
+	if res.StatusCode != http.StatusOK {
+		r := refusal{Status: res.StatusCode}
+		if json.Unmarshal(body, &r) != nil {
+			r.Message = string(body)
+		}
+		return r
+	}
+	if out == nil {
+		return nil
+	}
+	return json.Unmarshal(body, out)
+}
+
+func (c client) signUp(ctx context.Context, handle string) (p person, err error) {
+	err = c.post(ctx, "", "com.atproto.server.createAccount", map[string]any{
+		"handle": handle, "email": strings.TrimSuffix(handle, ".test") + "@example.com", "password": password,
+	}, &p)
+	return p, err
+}
+
+func (c client) signIn(ctx context.Context, handle string) (p person, err error) {
+	err = c.post(ctx, "", "com.atproto.server.createSession", map[string]any{"identifier": handle, "password": password}, &p)
+	return p, err
+}
+
+// resolve asks whose name it is, and fails until that account is active.
+func (c client) resolve(ctx context.Context, handle string) (syntax.DID, error) {
+	var out struct {
+		DID    syntax.DID `json:"did"`
+		Active bool       `json:"active"`
+	}
+	if err := c.get(ctx, "com.atproto.identity.resolveHandle", url.Values{"handle": {handle}}, &out); err != nil {
+		return "", err
+	}
+	if err := c.get(ctx, "com.atproto.sync.getRepoStatus", url.Values{"did": {out.DID.String()}}, &out); err != nil {
+		return "", err
+	}
+	if !out.Active {
+		return "", errors.New("not active yet")
+	}
+	return out.DID, nil
+}
+
+// head is what the server says an account's newest commit is.
+type head struct {
+	CID string     `json:"cid"`
+	Rev syntax.TID `json:"rev"`
+}
+
+func (c client) head(ctx context.Context, did syntax.DID) (h head, err error) {
+	err = c.get(ctx, "com.atproto.sync.getLatestCommit", url.Values{"did": {did.String()}}, &h)
+	return h, err
+}
+
+// record is the CID of a record, "" if there is none.
+func (c client) record(ctx context.Context, did syntax.DID, path string) (string, error) {
+	collection, rkey, _ := strings.Cut(path, "/")
+	var got struct {
+		CID string `json:"cid"`
+	}
+	err := c.get(ctx, "com.atproto.repo.getRecord", url.Values{"repo": {did.String()}, "collection": {collection}, "rkey": {rkey}}, &got)
+	if r := (refusal{}); errors.As(err, &r) && r.Name == "RecordNotFound" {
+		return "", nil
+	}
+	return got.CID, err
+}
+
+// export reads a whole repository and throws it away.
+func (c client) export(ctx context.Context, did syntax.DID) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.url+"/xrpc/com.atproto.sync.getRepo?did="+url.QueryEscape(did.String()), nil)
+	if err != nil {
+		return err
+	}
+	return c.do(req, nil)
+}
