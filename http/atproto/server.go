@@ -146,8 +146,11 @@ func (h Server) CreateSession(ctx context.Context, _ auth.Nobody, in CreateSessi
 
 // RefreshSession exchanges a refresh token for a new pair.
 func (h Server) RefreshSession(ctx context.Context, who auth.Refresh, _ xrpc.None) (SessionOut, error) {
-	if _, ok := h.Index.ByDID(who.DID); !ok {
+	switch a, ok := h.Index.ByDID(who.DID); {
+	case !ok:
 		return SessionOut{}, noUserInfo(who.DID)
+	case down(a): // whatever became of the token
+		return SessionOut{}, account.ErrTakendown
 	}
 	s, err := h.SignIns.Refresh(ctx, who.Refresh)
 	if err != nil {
@@ -162,13 +165,19 @@ func (h Server) DeleteSession(ctx context.Context, who auth.Refresh, _ xrpc.None
 	return xrpc.None{}, err
 }
 
-// GetSession tells a client whose session it holds.
+// GetSession tells a client whose session it holds. A taken-down account has
+// none, though its last access token may not have expired.
 func (h Server) GetSession(ctx context.Context, who auth.Session, _ xrpc.None) (SessionOut, error) {
 	a, ok := h.Index.ByDID(who.DID)
-	if !ok {
+	if !ok || down(a) {
 		return SessionOut{}, noUserInfo(who.DID)
 	}
 	return h.sessionOut(ctx, account.Session{Account: a})
+}
+
+// down reports whether moderation has closed the account.
+func down(a account.Account) bool {
+	return a.Status == sequencing.StatusTakendown || a.Status == sequencing.StatusSuspended
 }
 
 // noUserInfo refuses the session of an account that is gone.

@@ -62,7 +62,7 @@ func (v *Verifier) serviceToken(ctx context.Context, token string, method syntax
 	if typ, _ := parsed.Header["typ"].(string); slices.Contains([]string{"at+jwt", "refresh+jwt", "dpop+jwt"}, strings.ToLower(typ)) {
 		return "", BadJWT{"BadJwtType", fmt.Sprintf("Invalid jwt type %q", typ)}
 	}
-	if claims.Exp == nil {
+	if claims.Exp == nil || claims.Iss == "" || claims.Aud == "" {
 		return "", errBadJWT
 	}
 	if float64(time.Now().Unix()) > *claims.Exp {
@@ -85,7 +85,7 @@ func (v *Verifier) serviceToken(ctx context.Context, token string, method syntax
 	}
 	sig, err := base64.RawURLEncoding.DecodeString(parts[2])
 	if err != nil || len(sig) != 64 {
-		return "", errBadJWT
+		return "", errJWTSignature
 	}
 	alg, _ := parsed.Header["alg"].(string)
 	signed := []byte(parts[0] + "." + parts[1])
