@@ -25,6 +25,11 @@ var (
 	ErrClosed     = errors.New("database is closed")            // the handle, or the transaction of the Reader, has ended
 	ErrNested     = errors.New("a transaction is already open") // Read or Transact inside another on the same handle
 
+	// ErrUnmade: a read-only handle met a file that was created and has no
+	// schema yet: its maker died in between. It holds nothing. Reported together
+	// with ErrReadOnly.
+	ErrUnmade = errors.New("no schema yet")
+
 	// ErrSync: an fsync failed, so the kernel may have dropped what it was
 	// asked to keep, and a second fsync would report success without having
 	// written it. The handle refuses every later write; what earlier Normal

@@ -20,6 +20,8 @@ func (db *DB) checkSchema(ctx context.Context) error {
 		return db.refuse("open", ErrNewer, fmt.Errorf("it has version %d, this program knows %d", version, want))
 	case version == want:
 		return nil
+	case db.options.ReadOnly && version == 0:
+		return db.refuse("open", ErrReadOnly, ErrUnmade)
 	case db.options.ReadOnly:
 		return db.refuse("open", ErrReadOnly, fmt.Errorf("it has version %d and needs %d; the owner migrates", version, want))
 	}

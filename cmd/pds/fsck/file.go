@@ -15,6 +15,7 @@ import (
 	"troupe/storage/dag"
 	"troupe/storage/keys"
 	"troupe/storage/repodb"
+	"troupe/storage/sqlite"
 )
 
 // file is what an account's store.sqlite turned out to be.
@@ -82,6 +83,8 @@ func (a *account) readFile(ctx context.Context) error {
 	}
 	switch {
 	case err == nil, a.file.torn:
+	case errors.Is(err, sqlite.ErrUnmade):
+		a.file.trusted = true // made, and nothing was ever applied to it
 	case ctx.Err() != nil:
 		return err
 	case damaged(err), errors.Is(err, repodb.ErrWrongAccount):

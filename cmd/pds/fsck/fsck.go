@@ -85,6 +85,8 @@ func (c *check) run(ctx context.Context) error {
 	c.traces.watch(c.Sequencer)
 	log, err := logdb.OpenView(ctx, c.Sequencer, "")
 	switch {
+	case errors.Is(err, sqlite.ErrUnmade):
+		return c.unmade()
 	case damaged(err):
 		c.bad(RuleLog, c.at(c.Sequencer), "%v", err)
 		return nil
@@ -92,7 +94,7 @@ func (c *check) run(ctx context.Context) error {
 		return err
 	}
 	defer log.Close()
-	if err := c.openIndex(ctx); err != nil {
+	if err := c.openIndex(ctx, log); err != nil {
 		return err
 	}
 	if c.accounts != nil {
@@ -136,6 +138,16 @@ func (c *check) inventory() (log bool, err error) {
 		c.bad(RuleLog, c.at(c.Sequencer), "the log is gone")
 	}
 	return log, nil
+}
+
+// unmade judges a log without a schema, as a server leaves it that was killed
+// while it started for the first time. There are no accounts then.
+func (c *check) unmade() error {
+	sealed, err := keys.AnySealed(c.Actors)
+	if sealed {
+		c.bad(RuleLog, c.at(c.Sequencer), "the log is empty, and there are accounts")
+	}
+	return err
 }
 
 func (c *check) openVault() error {

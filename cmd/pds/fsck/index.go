@@ -12,12 +12,23 @@ import (
 	"troupe/storage/accountdb"
 	"troupe/storage/diddb"
 	"troupe/storage/logdb"
+	"troupe/storage/sqlite"
 )
 
 // openIndex opens account.sqlite and reads what the other rules need of it.
-func (c *check) openIndex(ctx context.Context) error {
+func (c *check) openIndex(ctx context.Context, log *logdb.View) error {
+	var heads int64
+	err := log.Read(ctx, func(r *logdb.Reader) (err error) {
+		heads, err = r.LastHead()
+		return err
+	})
+	if err != nil && (!damaged(err) || ctx.Err() != nil) {
+		return err
+	}
 	if _, err := os.Stat(c.Accounts); errors.Is(err, fs.ErrNotExist) {
-		c.bad(RuleIndex, c.at(c.Accounts), "the file is gone")
+		if heads > 0 { // else it has yet to be made
+			c.bad(RuleIndex, c.at(c.Accounts), "the file is gone")
+		}
 		return nil
 	}
 	c.traces.watch(c.Accounts)
@@ -33,11 +44,16 @@ func (c *check) openIndex(ctx context.Context) error {
 			_ = db.Close()
 		}
 	}
-	if damaged(err) {
+	switch {
+	case errors.Is(err, sqlite.ErrUnmade): // killed at its first start
+		if heads > 0 {
+			c.bad(RuleIndex, c.at(c.Accounts), "the file is empty, and the log has %d accounts", heads)
+		}
+		return nil
+	case damaged(err):
 		c.bad(RuleIndex, c.at(c.Accounts), "%v", err)
 		return nil
-	}
-	if err == nil {
+	case err == nil:
 		c.accounts = db
 	}
 	return err
@@ -159,6 +175,7 @@ func (c *check) cache(ctx context.Context) error {
 		}
 	}
 	switch {
+	case errors.Is(err, sqlite.ErrUnmade):
 	case damaged(err):
 		c.bad(RuleCache, c.at(c.DIDCache), "%v (the file may be deleted)", err)
 	case err != nil && ctx.Err() == nil:

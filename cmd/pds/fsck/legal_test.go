@@ -44,6 +44,13 @@ func TestWhatIsLegal(t *testing.T) {
 			removeDB(t, store(dir, bob))
 			sql(t, filepath.Join(dir, "sequencer.sqlite"), `UPDATE head SET applied_seq = 0 WHERE did = ?`, bob.String())
 		}, 1, "", false},
+		{"a file that was made and nothing more", func(t *testing.T, dir string) {
+			removeDB(t, store(dir, bob))
+			if err := os.WriteFile(store(dir, bob), nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			sql(t, filepath.Join(dir, "sequencer.sqlite"), `UPDATE head SET applied_seq = 0 WHERE did = ?`, bob.String())
+		}, 1, "", false},
 		{"a log that was pruned", func(t *testing.T, dir string) { forget(t, dir) }, 0, "", false},
 		{"a sign-up under way", func(t *testing.T, dir string) {
 			sql(t, filepath.Join(dir, "account.sqlite"), `INSERT INTO saga (id, kind, did, step, data, created_at, updated_at) VALUES ('s', 'sign-up', ?, 'reserved', x'7b7d', 1, 1)`, did(9).String())
@@ -105,6 +112,31 @@ func TestWhatIsLegal(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A server that is killed while it starts for the first time leaves files that
+// hold nothing.
+func TestFirstStart(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"sequencer.sqlite", "account.sqlite", "did_cache.sqlite"} {
+		if _, found, noted := run(t, withFile(t, dir, name)); len(found)+len(noted) > 0 {
+			t.Errorf("%s: %v %v", name, found, noted)
+		}
+	}
+	s := start(t, dir)
+	s.stop()
+	if _, found, noted := run(t, options(dir)); len(found)+len(noted) > 0 {
+		t.Errorf("%v %v", found, noted)
+	}
+}
+
+// withFile adds an empty file.
+func withFile(t *testing.T, dir, name string) fsck.Options {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return options(dir)
 }
 
 // After a change of keys the log still holds what the old one signed.
