@@ -56,7 +56,7 @@ var table = []struct {
 	{account.ErrUnsupportedDomain, 400, "UnsupportedDomain", "Not a supported handle domain"},
 	{account.ErrHandleTaken, 400, "InvalidRequest", "Handle already taken"},
 	{account.ErrEmailTaken, 400, "InvalidRequest", "Email already taken"},
-	{account.ErrDIDTaken, 400, "AlreadyExists", "Account already exists"},
+	{account.ErrDIDTaken, 400, "AlreadyExists", "Repo already exists"},
 	{saga.ErrHandleNotResolved, 400, "InvalidRequest", "External handle did not resolve to DID"},
 	{saga.ErrRefused, 400, "InvalidRequest", "The PLC directory refused to create the DID"},
 	{saga.ErrUnconfirmed, 502, "UpstreamFailure", "The PLC directory did not answer; please try again"},

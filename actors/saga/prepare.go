@@ -42,6 +42,11 @@ func (w *signup) prepare(m tell) (atcrypto.PrivateKeyExportable, error) {
 			return nil, err
 		}
 	}
+	// A client that did not hear that its DID was taken in asks again, with the
+	// same handle; it looks for this answer.
+	if _, here := w.o.Index.ByDID(in.DID); here {
+		return nil, account.ErrDIDTaken
+	}
 	// Saves hashing for a name that is plainly gone. With an invite the reservation
 	// says so, because the invite comes first.
 	if _, taken := w.o.Index.ByHandle(d.Handle); taken && in.Invite == "" {

@@ -170,6 +170,9 @@ func TestBroughtDID(t *testing.T) {
 	if _, err := w.signUp(other); !errors.Is(err, account.ErrDIDTaken) {
 		t.Errorf("the same DID again: %v", err)
 	}
+	if _, err := w.signUp(m); !errors.Is(err, account.ErrDIDTaken) {
+		t.Errorf("the same sign-up again: %v", err)
+	}
 	w.absent(1)
 }
 
