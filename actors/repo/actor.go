@@ -132,7 +132,10 @@ func (r *Repo) Idle() {
 
 // unexpected wraps an error that is not a refusal of the request.
 func (r *Repo) unexpected(err error) error {
-	if errors.Is(err, sqlite.ErrFull) || errors.Is(err, sqlite.ErrIO) || errors.Is(err, sqlite.ErrCorrupt) || errors.Is(err, sequencing.ErrClockJump) {
+	if errors.Is(err, sqlite.ErrFull) { // by the one name that a full disk has outside
+		return fmt.Errorf("%w: %w: %w", ErrUnavailable, sequencing.ErrFull, err)
+	}
+	if errors.Is(err, sqlite.ErrIO) || errors.Is(err, sqlite.ErrCorrupt) || errors.Is(err, sequencing.ErrClockJump) {
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	return err

@@ -20,17 +20,10 @@ func (r *Repo) flush(ctx context.Context) error {
 		return nil
 	}
 	seq := r.pending.seq
-	err := r.db.Transact(ctx, func(tx *repodb.Tx) error {
-		if len(r.pending.changes) > 0 {
-			if err := tx.Apply(r.did, repodb.Merge(r.pending.changes)); err != nil {
-				return err
-			}
-		}
-		return tx.SetSeq(seq)
-	})
+	err := r.db.Transact(ctx, r.applyPending)
 	switch {
 	case errors.Is(err, sqlite.ErrFull):
-		return fmt.Errorf("%w: %w", ErrUnavailable, err) // kept pending; space may return
+		return r.unexpected(err) // kept pending; space may return
 	case err != nil:
 		// The file is not what the log says it should be, and nothing here can
 		// mend that: a fresh activation may.
@@ -41,6 +34,10 @@ func (r *Repo) flush(ctx context.Context) error {
 	r.Flusher.Note(r.did, sequencing.Seq(seq))
 	r.boundWAL()
 	return nil
+}
+
+func (r *Repo) applyPending(tx *repodb.Tx) error {
+	return applyTo(tx, r.did, r.pending.changes, r.pending.seq)
 }
 
 // maxWAL is how large a file's write-ahead log may grow because somebody reads

@@ -10,6 +10,7 @@ import (
 	"troupe/sequencing"
 	"troupe/storage/car"
 	"troupe/storage/repodb"
+	"troupe/storage/sqlite"
 )
 
 // exists refuses reads of a repository that is not there. Whether a stranger
@@ -68,7 +69,11 @@ func (r *Repo) query(ctx context.Context, fn func(*repodb.Reader) error) error {
 	if err := r.exists(); err != nil {
 		return err
 	}
-	if err := r.flush(context.WithoutCancel(ctx)); err != nil {
+	err := r.flush(context.WithoutCancel(ctx))
+	switch {
+	case errors.Is(err, sqlite.ErrFull):
+		return r.unexpected(r.db.Preview(ctx, r.applyPending, fn))
+	case err != nil:
 		return err
 	}
 	return r.unexpected(r.db.Read(ctx, fn))
@@ -132,10 +137,18 @@ func (r *Repo) openSnapshot(ctx context.Context, _ OpenSnapshot) (*repodb.Snapsh
 	if err := r.exists(); err != nil {
 		return nil, err
 	}
-	if err := r.flush(context.WithoutCancel(ctx)); err != nil {
+	var s *repodb.Snapshot
+	err := r.flush(context.WithoutCancel(ctx))
+	switch {
+	case errors.Is(err, sqlite.ErrFull):
+		s, err = r.Snapshots.Copy(ctx, r.did, func(read func(*repodb.Reader) error) error {
+			return r.db.Preview(ctx, r.applyPending, read)
+		})
+	case err != nil:
 		return nil, err
+	default:
+		s, err = r.Snapshots.Open(ctx, r.dir, r.did, repodb.Options{VFS: r.VFS})
 	}
-	s, err := r.Snapshots.Open(ctx, r.dir, r.did, repodb.Options{VFS: r.VFS})
 	if errors.Is(err, repodb.ErrSnapshots) {
 		return nil, fmt.Errorf("%w: %w", ErrTooManyExports, err)
 	}

@@ -7,9 +7,12 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/bluesky-social/indigo/atproto/syntax"
+
 	"troupe/sequencing"
 	"troupe/storage/mst"
 	"troupe/storage/repodb"
+	"troupe/storage/sqlite"
 )
 
 // replayBatch is how many replayed changes go into one transaction.
@@ -30,7 +33,7 @@ func (r *Repo) Start(ctx context.Context) error {
 		return nil
 	}
 	if err := r.activate(ctx, head, exists); err != nil {
-		return fmt.Errorf("%w: activate %s: %w", ErrUnavailable, r.did, err)
+		return fmt.Errorf("%w: activate %s: %w", ErrUnavailable, r.did, r.unexpected(err))
 	}
 	return nil
 }
@@ -60,7 +63,7 @@ func (r *Repo) activate(ctx context.Context, head sequencing.Head, exists bool) 
 		return fmt.Errorf("the file is at commit %s, the log at %s, and the log no longer holds what lies between", root.Commit, head.Commit)
 	}
 	r.state = r.stateOf(root, head.Status)
-	if root.Seq > int64(head.Applied) {
+	if root.Seq > int64(head.Applied) && r.pending.empty() {
 		r.Flusher.Note(r.did, sequencing.Seq(root.Seq))
 	}
 	return nil
@@ -102,17 +105,22 @@ func (r *Repo) fileRoot(ctx context.Context) (root repodb.Root, ok bool, err err
 }
 
 // replay applies what the log has and the file lacks. The last transaction is
-// durable, so a second crash does not replay the same again.
+// durable, so a second crash does not replay the same again. Where the disk is
+// full the rest becomes pending instead: the account is read as if it had been
+// applied, and a later flush will.
 func (r *Repo) replay(ctx context.Context, root repodb.Root, head sequencing.Head) (repodb.Root, error) {
 	var changes []repodb.Change
-	seq := root.Seq
-	apply := func(tx *repodb.Tx) error {
-		if len(changes) > 0 {
-			if err := tx.Apply(r.did, repodb.Merge(changes)); err != nil {
-				return err
-			}
+	seq, full := root.Seq, false
+	store := func(transact func(context.Context, func(*repodb.Tx) error) error) error {
+		if full {
+			return nil // each attempt would fail like the first
 		}
-		return tx.SetSeq(seq)
+		err := transact(ctx, func(tx *repodb.Tx) error { return applyTo(tx, r.did, changes, seq) })
+		if full = errors.Is(err, sqlite.ErrFull); full {
+			return nil
+		}
+		changes = nil
+		return err
 	}
 	err := r.Log.Replay(ctx, r.did, sequencing.Seq(root.Seq), func(e sequencing.Event) error {
 		seq = int64(e.Seq)
@@ -126,19 +134,42 @@ func (r *Repo) replay(ctx context.Context, root repodb.Root, head sequencing.Hea
 		if changes = append(changes, c); len(changes) < replayBatch {
 			return nil
 		}
-		err = r.db.Transact(ctx, apply)
-		changes = nil
-		return err
+		return store(r.db.Transact)
 	})
 	if err != nil {
 		return root, err
 	}
-	if err := r.db.TransactFull(ctx, apply); err != nil {
+	if err := store(r.db.TransactFull); err != nil {
 		return root, err
+	}
+	if full {
+		return r.hold(root, changes, seq)
 	}
 	r.Flusher.Replayed(seq - root.Seq)
 	root, _, err = r.fileRoot(ctx)
 	return root, err
+}
+
+// hold makes replayed changes pending and returns the root that they lead to.
+func (r *Repo) hold(root repodb.Root, changes []repodb.Change, seq int64) (repodb.Root, error) {
+	r.Logger.Warn("the disk is full; what the account's file lacks is kept in memory", "did", r.did, "entries", seq-root.Seq)
+	for _, c := range changes {
+		r.pending.add(c)
+		root.Rev, root.Commit, root.Block, root.Data = c.Rev, c.Commit.CID, c.Commit.Data, c.Data
+	}
+	root.DID, root.Seq, r.pending.seq = r.did, seq, seq
+	r.Pending.add(r.pending.bytes)
+	return root, nil
+}
+
+// applyTo brings changes, and the number up to which they reach, into the file.
+func applyTo(tx *repodb.Tx, did syntax.DID, changes []repodb.Change, seq int64) error {
+	if len(changes) > 0 {
+		if err := tx.Apply(did, repodb.Merge(changes)); err != nil {
+			return err
+		}
+	}
+	return tx.SetSeq(seq)
 }
 
 // adopt makes the log follow a file that it lags behind.

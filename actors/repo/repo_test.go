@@ -36,6 +36,12 @@ type world struct {
 
 func open(t testing.TB, dir string, live int) *world {
 	t.Helper()
+	return openOn(t, dir, live, "")
+}
+
+// openOn has the account files on another file system.
+func openOn(t testing.TB, dir string, live int, vfs string) *world {
+	t.Helper()
 	w := &world{t: t, dir: dir}
 	quiet := slog.New(slog.DiscardHandler)
 	var err error
@@ -53,7 +59,7 @@ func open(t testing.TB, dir string, live int) *world {
 	w.flusher = repo.NewFlusher(dir, w.log, quiet)
 	config := repo.Config{
 		Root: filepath.Join(dir, "actors"), Vault: w.vault, Log: w.log, Append: w.log.Append,
-		Clock: sequencing.SystemClock(), Flusher: w.flusher, Pending: &repo.Pending{}, Snapshots: &repodb.Snapshots{}, Logger: quiet,
+		Clock: sequencing.SystemClock(), Flusher: w.flusher, Pending: &repo.Pending{}, Snapshots: &repodb.Snapshots{}, Logger: quiet, VFS: vfs,
 	}
 	w.repos = mailbox.NewRouter(w.sys, mailbox.RouterOptions{Name: "repo", Live: live, Shards: 4, Tick: 20 * time.Millisecond, Log: quiet}, func(key string, self mailbox.Self) *repo.Repo {
 		return repo.New(config, syntax.DID(key), self)

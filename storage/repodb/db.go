@@ -90,6 +90,18 @@ func (db *DB) TransactFull(ctx context.Context, fn func(*Tx) error) error {
 	return db.sql.TransactFull(ctx, func(t *sqlite.Tx) error { return fn(&Tx{Reader{t.Reader}, t}) })
 }
 
+// Preview runs read on what the file would show after apply, and leaves the
+// file as it is. It needs no room on the disk.
+func (db *DB) Preview(ctx context.Context, apply func(*Tx) error, read func(*Reader) error) error {
+	return db.sql.Undone(ctx, func(t *sqlite.Tx) error {
+		tx := &Tx{Reader{t.Reader}, t}
+		if err := apply(tx); err != nil {
+			return err
+		}
+		return read(&tx.Reader)
+	})
+}
+
 // Reader reads the tables of one account.
 type Reader struct{ sql *sqlite.Reader }
 

@@ -38,8 +38,9 @@ var (
 // own connection, so writes go on meanwhile, and it outlives the actor that
 // opened it. It belongs to the goroutine that reads it, which must Close it.
 type Snapshot struct {
-	db     *sqlite.DB
+	db     *sqlite.DB // nil: copy is what it shows
 	view   *sqlite.Snapshot
+	copy   []byte
 	root   Root
 	ctx    context.Context
 	cancel context.CancelCauseFunc
@@ -59,6 +60,14 @@ func (s *Snapshot) WriteCAR(ctx context.Context, w io.Writer, since syntax.TID) 
 	both, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	defer context.AfterFunc(s.ctx, func() { stop(context.Cause(s.ctx)) })()
+	if s.db == nil {
+		// All of it, whatever since says: the difference is part of it.
+		_, err := (&paced{w: w, since: time.Now(), stop: stop}).Write(s.copy)
+		if cause := context.Cause(both); err != nil && cause != nil {
+			return cause
+		}
+		return err
+	}
 	r := &Reader{s.view.Reader()}
 	out := bufio.NewWriterSize(&paced{w: w, since: time.Now(), stop: stop}, 64<<10)
 	var err error
@@ -101,8 +110,10 @@ func (p *paced) Write(b []byte) (int, error) {
 func (s *Snapshot) Close() {
 	s.once.Do(func() {
 		s.cancel(nil)
-		s.view.Close()
-		s.db.Close()
+		if s.db != nil {
+			s.view.Close()
+			s.db.Close()
+		}
 		s.done()
 	})
 }
@@ -113,6 +124,7 @@ func (s *Snapshot) Close() {
 type Snapshots struct {
 	mu   sync.Mutex
 	open map[syntax.DID]map[*Snapshot]struct{}
+	held int // bytes of all copies
 }
 
 // Open opens a snapshot of the file in dir. The caller owns the file's
@@ -144,6 +156,63 @@ func (ss *Snapshots) Open(ctx context.Context, dir string, did syntax.DID, o Opt
 		return nil, err
 	}
 	return s, nil
+}
+
+// maxCopies is how many bytes all copies together may take.
+const maxCopies = 64 << 20
+
+// Copy is Open for a file that cannot be brought up to date because the disk
+// is full: preview shows what it would hold, and the snapshot is an export of
+// that in memory. ErrSnapshots also if the copies take too much memory.
+func (ss *Snapshots) Copy(ctx context.Context, did syntax.DID, preview func(read func(*Reader) error) error) (*Snapshot, error) {
+	life, stop := context.WithTimeoutCause(context.WithoutCancel(ctx), SnapshotLife, errTooLong)
+	s := &Snapshot{}
+	s.ctx, s.cancel = context.WithCancelCause(life)
+	var out copied
+	s.done = func() { stop(); ss.forget(did, s); _ = ss.take(-out.taken) }
+	if err := ss.admit(did, s); err != nil {
+		stop()
+		return nil, err
+	}
+	out.take = ss.take
+	err := preview(func(r *Reader) (err error) {
+		if s.root, _, err = r.Root(); err != nil {
+			return err
+		}
+		return r.Export(ctx, &out)
+	})
+	if err != nil {
+		s.done()
+		return nil, err
+	}
+	s.copy = out.bytes
+	return s, nil
+}
+
+// copied collects an export as far as memory may be taken for it.
+type copied struct {
+	bytes []byte
+	taken int
+	take  func(int) error
+}
+
+func (c *copied) Write(b []byte) (int, error) {
+	if err := c.take(len(b)); err != nil {
+		return 0, err
+	}
+	c.taken += len(b)
+	c.bytes = append(c.bytes, b...)
+	return len(b), nil
+}
+
+func (ss *Snapshots) take(n int) error {
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	if n > 0 && ss.held+n > maxCopies {
+		return ErrSnapshots
+	}
+	ss.held += n
+	return nil
 }
 
 func (ss *Snapshots) admit(did syntax.DID, s *Snapshot) error {

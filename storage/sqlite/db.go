@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 
 	"github.com/ncruces/go-sqlite3"
 	"github.com/ncruces/go-sqlite3/vfs"
@@ -72,6 +73,35 @@ func (db *DB) TransactFull(ctx context.Context, fn func(*Tx) error) (err error) 
 		}
 	}()
 	return db.Transact(ctx, fn)
+}
+
+// Undone runs fn in a write transaction that is always rolled back: what fn
+// reads behind its own changes is what a commit would have shown. What it
+// changes stays in memory, however much that is, so it needs no room on the
+// disk. Errors: as Transact.
+func (db *DB) Undone(ctx context.Context, fn func(*Tx) error) (err error) {
+	if db.conn != nil && db.open == nil && db.unusable == nil {
+		defer db.catchOutOfMemory(&err) // of the two switches, as in TransactFull
+		if err := db.conn.Exec("PRAGMA cache_spill=OFF"); err != nil {
+			return db.fail(ctx, "set cache_spill", err)
+		}
+		defer func() {
+			if db.conn != nil && db.unusable == nil {
+				_ = db.conn.Exec("PRAGMA cache_spill=ON")
+			}
+		}()
+	}
+	undone := errors.New("undone")
+	err = db.Transact(ctx, func(tx *Tx) error {
+		if err := fn(tx); err != nil {
+			return err
+		}
+		return undone
+	})
+	if err == undone {
+		return nil
+	}
+	return err
 }
 
 // enter admits one transaction at a time.
