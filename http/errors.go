@@ -3,6 +3,7 @@ package http
 import (
 	"errors"
 	nethttp "net/http"
+	"syscall"
 
 	"troupe/actors/account"
 	"troupe/actors/identity"
@@ -83,6 +84,8 @@ var table = []struct {
 
 	// The server itself. The cause is logged, not told.
 	{sequencing.ErrFull, 503, "InsufficientStorage", "The server has run out of storage"},
+	{syscall.ENOSPC, 503, "InsufficientStorage", "The server has run out of storage"}, // met by whoever writes a file
+	{syscall.EDQUOT, 503, "InsufficientStorage", "The server has run out of storage"},
 	{mailbox.ErrBusy, 503, "NotEnoughResources", "Too many requests for this account"},
 	{mailbox.ErrExpired, 503, "NotEnoughResources", "The request waited too long"},
 	{mailbox.ErrRetired, 503, "NotEnoughResources", "The account is being changed"},

@@ -139,15 +139,20 @@ func (r *Repo) openSnapshot(ctx context.Context, _ OpenSnapshot) (*repodb.Snapsh
 	}
 	var s *repodb.Snapshot
 	err := r.flush(context.WithoutCancel(ctx))
+	if err == nil && r.db.Alone() {
+		r.reopen(ctx) // there may be room again
+	}
 	switch {
+	case err == nil && !r.db.Alone():
+		s, err = r.Snapshots.Open(ctx, r.dir, r.did, repodb.Options{VFS: r.VFS})
+	case err == nil:
+		s, err = r.Snapshots.Copy(ctx, r.did, func(read func(*repodb.Reader) error) error { return r.db.Read(ctx, read) })
 	case errors.Is(err, sqlite.ErrFull):
 		s, err = r.Snapshots.Copy(ctx, r.did, func(read func(*repodb.Reader) error) error {
 			return r.db.Preview(ctx, r.applyPending, read)
 		})
-	case err != nil:
-		return nil, err
 	default:
-		s, err = r.Snapshots.Open(ctx, r.dir, r.did, repodb.Options{VFS: r.VFS})
+		return nil, err
 	}
 	if errors.Is(err, repodb.ErrSnapshots) {
 		return nil, fmt.Errorf("%w: %w", ErrTooManyExports, err)

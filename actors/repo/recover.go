@@ -81,6 +81,17 @@ func (r *Repo) openFile(ctx context.Context) (err error) {
 	return err
 }
 
+// reopen takes a new handle of the file, between two transactions. Without one
+// the actor is nothing: a fresh activation finds out.
+func (r *Repo) reopen(ctx context.Context) {
+	if err := r.db.Close(); err != nil {
+		r.Logger.Warn("close account file", "did", r.did, "err", err)
+	}
+	if err := r.openFile(context.WithoutCancel(ctx)); err != nil {
+		panic(fmt.Errorf("repo: %s: open again: %w", r.did, err))
+	}
+}
+
 func (r *Repo) readKey() error {
 	if r.key != nil {
 		return nil

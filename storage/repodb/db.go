@@ -90,6 +90,10 @@ func (db *DB) TransactFull(ctx context.Context, fn func(*Tx) error) error {
 	return db.sql.TransactFull(ctx, func(t *sqlite.Tx) error { return fn(&Tx{Reader{t.Reader}, t}) })
 }
 
+// Alone says that no snapshot can be opened beside this handle, because it was
+// opened when the disk was full.
+func (db *DB) Alone() bool { return db.sql.Alone() }
+
 // Preview runs read on what the file would show after apply, and leaves the
 // file as it is. It needs no room on the disk.
 func (db *DB) Preview(ctx context.Context, apply func(*Tx) error, read func(*Reader) error) error {

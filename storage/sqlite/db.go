@@ -104,6 +104,10 @@ func (db *DB) Undone(ctx context.Context, fn func(*Tx) error) (err error) {
 	return err
 }
 
+// Alone says that the handle shares the file with no other, as [Open] tells of
+// a full disk: a second one would wait in vain.
+func (db *DB) Alone() bool { return db.options.Exclusive }
+
 // enter admits one transaction at a time.
 func (db *DB) enter(r *Reader, op string) error {
 	switch {
