@@ -28,9 +28,8 @@ type campaign struct {
 	writers   *writers
 	newcomers *newcomers
 
-	mark, next int64 // where the next check's replay begins, and the one after it
-	checked    map[syntax.DID]map[string]string
-	began      time.Time
+	checked map[syntax.DID]map[string]string // records that getRecord was asked for
+	began   time.Time
 }
 
 // Run runs a campaign until its rounds or its time are over, ctx ends, or an
@@ -50,7 +49,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	err := c.run(ctx)
 	c.report.Time = time.Since(c.began)
 	if c.acks != nil {
-		c.report.Answers = c.acks.answers
+		c.report.Answers, c.report.Acked = c.acks.answers, c.acks.committed
 		err = errors.Join(err, c.acks.close())
 	}
 	return c.report, errors.Join(err, c.cleanUp(err == nil && c.report.OK()))

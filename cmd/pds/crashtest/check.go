@@ -15,8 +15,10 @@ import (
 	"troupe/cmd/pds/fsck"
 )
 
-// checkTime bounds the check of a round.
-const checkTime = 2 * time.Minute
+const (
+	checkTime  = 2 * time.Minute // bounds the check of a round
+	tailEvents = 500             // that it replays: from before the crash and after
+)
 
 // quick is what every round checks, under load: heads stand where they were
 // acknowledged, and the history has the bytes that were seen.
@@ -28,11 +30,9 @@ func (c *campaign) quick(ctx context.Context) error {
 	}
 	var err error
 	c.follower.do(func(a *audit.Auditor) {
-		if a.Last() > c.mark {
-			err = a.Replay(ctx, c.mark)
+		if a.Last() > 0 {
+			err = a.Replay(ctx, c.follower.before(tailEvents))
 		}
-		// The next round replays this one again, and what comes then.
-		c.mark, c.next = c.next, a.Last()
 		c.note(a)
 	})
 	if err != nil {

@@ -21,6 +21,7 @@ const (
 // that it saw last.
 type follower struct {
 	auditor     *audit.Auditor // owned by the verifier's goroutine
+	numbers     []int64        // of the newest events; likewise
 	queue       chan item
 	cancel      context.CancelFunc
 	wg          sync.WaitGroup
@@ -63,10 +64,25 @@ func (f *follower) verify(i item) {
 		f.auditor.Connected(i.cursor)
 	default:
 		// An error frame ends the connection; the reader then comes back.
-		if e, _, err := f.auditor.Event(context.Background(), i.frame); err == nil && e.Rev != "" {
+		e, _, err := f.auditor.Event(context.Background(), i.frame)
+		if err != nil {
+			return
+		}
+		if f.numbers = append(f.numbers, e.Seq); len(f.numbers) > 4*tailEvents {
+			f.numbers = append(f.numbers[:0], f.numbers[3*tailEvents:]...)
+		}
+		if e.Rev != "" {
 			f.seen.Store(e.DID, e.Rev)
 		}
 	}
+}
+
+// before is the number before the n newest events, for a job to begin at.
+func (f *follower) before(n int) int64 {
+	if len(f.numbers) <= n {
+		return 0
+	}
+	return f.numbers[len(f.numbers)-n-1]
 }
 
 // read connects again and again. The cursor is what has been verified, so it

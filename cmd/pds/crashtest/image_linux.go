@@ -88,6 +88,13 @@ func (i image) close() error {
 	return err
 }
 
+// ownGroup keeps a terminal's interrupt from the server, which is the
+// campaign's to handle, and lets the server end with the campaign however that
+// ends.
+func ownGroup() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+}
+
 func isFull(err error) bool { return errors.Is(err, syscall.ENOSPC) }
 
 func run(name string, args ...string) error {

@@ -19,9 +19,10 @@ type Report struct {
 	Rounds int
 	Nested int // crashes while the server started, of which a round may have several
 
-	Acks      audit.AckCounts
-	Answers   map[string]int // of all requests
-	Records   int            // answered by getRecord as the firehose says
+	Acked     int             // writes that were answered with a commit
+	Acks      audit.AckCounts // of the last audit
+	Answers   map[string]int  // of all requests
+	Records   int             // answered by getRecord as the firehose says
 	Events    map[audit.Kind]int
 	Replayed  int // events whose bytes were compared
 	Exports   int // repositories read from scratch
@@ -29,7 +30,7 @@ type Report struct {
 	Audits    int
 	Fscks     int // runs of package fsck, most of them on what a crash left behind
 	Recovery  []time.Duration
-	Resume    []time.Duration // Full: from the ballast's removal to the last account's write
+	Resume    []time.Duration // Full: from the ballast's removal to each account's next write
 
 	Findings []audit.Finding // of the auditor
 	Broken   []string        // fsck, and whatever else a server must not do
@@ -75,7 +76,7 @@ func (r *Report) Write(w io.Writer) {
 	}
 	line("campaign", "%s, seed %d, %s", r.Kind, r.Seed, r.Time.Round(time.Second))
 	line("rounds", "%d, and %d crashes more while starting", r.Rounds, r.Nested)
-	line("acknowledged writes", "%d, unchanged %d, refused %d", r.Acks.Committed, r.Acks.Unchanged, r.Acks.Refused)
+	line("acknowledged writes", "%d (audited %d, unchanged %d, refused %d)", r.Acked, r.Acks.Committed, r.Acks.Unchanged, r.Acks.Refused)
 	line("unanswered writes", "%d, of which %d happened", r.Acks.Unanswered, r.Acks.Landed)
 	line("answers", "%s", list(r.Answers))
 	line("events", "%s; %d replayed", list(r.Events), r.Replayed)

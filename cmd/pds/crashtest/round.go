@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // round is one crash and the way back, by the campaign's kind. look: with a
@@ -199,26 +202,36 @@ func (c *campaign) readable(ctx context.Context) error {
 // resume waits until a write to every account is done again.
 func (c *campaign) resume(ctx context.Context) error {
 	began := time.Now()
-	m := newMaker(c.Seed, 900+c.report.Rounds%100)
-	m.n = c.report.Rounds * 1_000_000
-	for _, p := range c.people {
-		for {
+	var mu sync.Mutex
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(16)
+	for i, p := range c.people {
+		m := newMaker(c.Seed, 200+i) // no writer's
+		m.n = c.report.Rounds * 1_000_000
+		g.Go(func() error {
 			before := c.acks.acknowledged()[p.DID].Rev
-			if err := enlarge(ctx, c.client, p, m, c.acks, 1); err != nil {
-				return err
+			for {
+				if err := enlarge(ctx, c.client, p, m, c.acks, 1); err != nil {
+					return err
+				}
+				if c.acks.acknowledged()[p.DID].Rev > before {
+					break
+				}
+				if time.Since(began) > resumeTime {
+					mu.Lock()
+					c.broken("%s after there was room again, %s still takes no writes", resumeTime, p.Handle)
+					mu.Unlock()
+					break
+				}
+				if err := sleep(ctx, 20*time.Millisecond); err != nil {
+					return err
+				}
 			}
-			if c.acks.acknowledged()[p.DID].Rev > before {
-				break
-			}
-			if time.Since(began) > resumeTime {
-				c.broken("%s after there was room again, %s still takes no writes", resumeTime, p.Handle)
-				break
-			}
-			if err := sleep(ctx, 20*time.Millisecond); err != nil {
-				return err
-			}
-		}
+			mu.Lock()
+			defer mu.Unlock()
+			c.report.Resume = append(c.report.Resume, time.Since(began))
+			return nil
+		})
 	}
-	c.report.Resume = append(c.report.Resume, time.Since(began))
-	return nil
+	return g.Wait()
 }

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -96,15 +97,22 @@ func freePort() (int, error) {
 func (s *server) start() error {
 	s.cmd = s.command(s.env, "serve")
 	s.cmd.Stderr, s.cmd.Stdout = s.log, s.log
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a terminal's interrupt is the campaign's to handle
+	s.cmd.SysProcAttr = ownGroup()
 	s.began = time.Now()
-	if err := s.cmd.Start(); err != nil {
+	cmd, started, ended := s.cmd, make(chan error), make(chan error, 1)
+	s.ended = ended
+	go func() {
+		runtime.LockOSThread() // the server dies with the thread that started it
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			ended <- cmd.Wait()
+		}
+	}()
+	if err := <-started; err != nil {
 		s.cmd = nil
 		return err
 	}
-	cmd, ended := s.cmd, make(chan error, 1)
-	s.ended = ended
-	go func() { ended <- cmd.Wait() }()
 	return nil
 }
 
