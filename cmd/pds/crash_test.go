@@ -127,6 +127,9 @@ func TestKilledServerKeepsWhatItAnswered(t *testing.T) {
 		t.Errorf("after SIGTERM: %v\n%s", err, s.stderr)
 	}
 	step("stopped")
+	if t.Failed() {
+		t.Logf("the last process said:\n%s", s.stderr)
+	}
 	checkFiles(t, s.data)
 	step("files checked")
 }
@@ -166,28 +169,39 @@ func startWriters(ctx context.Context, t *testing.T, url string, seed uint64, ac
 	return func() { cancel(); wg.Wait() }
 }
 
+// signUpTime is how long a sign-up may take that a crash has interrupted.
+const signUpTime = 30 * time.Second
+
 // startNewcomers signs up accounts one after the other while the server dies.
 // A sign-up without an answer is asked for again under the same name, until it
 // is answered or the name is found taken: then it went through, now or soon.
+// A name that is neither in the end is one that a crash has burnt.
 func startNewcomers(ctx context.Context, t *testing.T, url string) (stop func() []crashAccount) {
 	ctx, cancel := context.WithCancel(ctx)
 	var made []crashAccount
 	var wg sync.WaitGroup
 	client := &nethttp.Client{Transport: &nethttp.Transport{}, Timeout: 20 * time.Second}
 	wg.Go(func() {
-		pending := false
+		pending, began := false, time.Now()
 		for n := 0; ctx.Err() == nil || pending; time.Sleep(50 * time.Millisecond) {
 			handle := fmt.Sprintf("newcomer%d.test", n)
 			a, status, err := signUp(context.WithoutCancel(ctx), client, url, handle)
 			if status >= 400 && status < 500 {
 				a.Handle = handle
-				a.DID, err = resolve(context.WithoutCancel(ctx), client, url, handle)
+				did, found := resolve(context.WithoutCancel(ctx), client, url, handle)
+				if a.DID = did; found == nil {
+					err = nil
+				} else {
+					err = fmt.Errorf("%w; %w", err, found)
+				}
 			}
-			if pending = err != nil; pending {
-				continue
+			if pending = err != nil; !pending {
+				made = append(made, a)
+				n, began = n+1, time.Now()
+			} else if ctx.Err() != nil && time.Since(began) > signUpTime {
+				t.Errorf("%s can neither be signed up nor found: %d %v", handle, status, err)
+				return
 			}
-			made = append(made, a)
-			n++
 		}
 	})
 	return func() []crashAccount { cancel(); wg.Wait(); return made }

@@ -105,7 +105,7 @@ func resolve(ctx context.Context, c *nethttp.Client, url, handle string) (syntax
 		}
 	}
 	if !out.Active {
-		return "", errors.New("not active yet")
+		return "", fmt.Errorf("%q is not active", out.DID)
 	}
 	return out.DID, nil
 }
