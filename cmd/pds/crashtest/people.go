@@ -53,8 +53,10 @@ type newcomers struct {
 
 	mu    sync.Mutex
 	made  []person
-	stuck error      // a sign-up that did not come to an end
-	gate  sync.Mutex // held: rest
+	stuck error // a sign-up that did not come to an end
+
+	gate    sync.Mutex // held: rest
+	pending bool       // a sign-up was asked for and has not come to an end; guarded by gate
 }
 
 func startNewcomers(ctx context.Context, s *server, pause time.Duration) *newcomers {
@@ -66,13 +68,14 @@ func startNewcomers(ctx context.Context, s *server, pause time.Duration) *newcom
 		for i := 0; ; time.Sleep(pause) {
 			n.gate.Lock()
 			p, err := signUpOnce(context.WithoutCancel(ctx), c, fmt.Sprintf("newcomer%d.test", i))
-			n.gate.Unlock()
+			n.pending = err != nil && !errors.Is(err, errNotSent) || n.pending && err != nil
 			if err == nil {
 				n.mu.Lock()
 				n.made = append(n.made, p)
 				n.mu.Unlock()
 				i++
 			}
+			n.gate.Unlock()
 			switch {
 			case ctx.Err() == nil:
 				continue
@@ -105,10 +108,17 @@ func signUpOnce(ctx context.Context, c client, handle string) (person, error) {
 	return p, err
 }
 
-// rest waits for the sign-up under way and holds the next one back.
+// rest waits for the sign-up that was begun and holds the next one back. A
+// server goes on with one by itself, and an account that is born in the middle
+// of an audit looks as if it came from nowhere.
 func (n *newcomers) rest() (goOn func()) {
-	n.gate.Lock()
-	return n.gate.Unlock
+	for end := time.Now().Add(answerTime); ; time.Sleep(10 * time.Millisecond) {
+		n.gate.Lock()
+		if !n.pending || time.Now().After(end) {
+			return n.gate.Unlock
+		}
+		n.gate.Unlock()
+	}
 }
 
 func (n *newcomers) all() []person {
