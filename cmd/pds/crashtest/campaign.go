@@ -104,9 +104,11 @@ func (c *campaign) run(ctx context.Context) (err error) {
 	c.newcomers = startNewcomers(ctx, c.server, 300*time.Millisecond)
 	err = c.rounds(ctx)
 	if ctx.Err() == nil && err == nil {
+		// The last audit is to see the last write.
 		if stuck := c.newcomers.stop(); stuck != nil {
 			c.broken("%v", stuck)
 		}
+		err = c.writers.stop()
 	}
 	if err == nil && ctx.Err() == nil && len(c.report.Findings)+len(c.report.Broken) == 0 {
 		err = c.audit(ctx)
@@ -141,9 +143,9 @@ func (c *campaign) populate(ctx context.Context) (err error) {
 
 // rounds crashes until it is enough, and leaves a server that runs.
 func (c *campaign) rounds(ctx context.Context) error {
-	audited := 0
+	audited, began := 0, time.Now()
 	for c.Rounds == 0 || c.report.Rounds < c.Rounds {
-		if time.Since(c.began) > c.For {
+		if time.Since(began) > c.For {
 			return nil
 		}
 		due := c.AuditEvery > 0 && c.report.Rounds+1-audited >= c.AuditEvery

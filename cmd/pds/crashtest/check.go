@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -120,8 +121,15 @@ func (c *campaign) audit(ctx context.Context) error {
 				continue
 			}
 			contents[p.DID] = map[string]string{}
+			liked := 0
 			for path, cid := range content {
 				contents[p.DID][path] = cid.String()
+				if strings.HasPrefix(path, likes+"/") {
+					liked++
+				}
+			}
+			if liked > subjects {
+				c.broken("%s has %d likes of %d subjects", p.Handle, liked, subjects)
 			}
 		}
 	})
@@ -129,6 +137,11 @@ func (c *campaign) audit(ctx context.Context) error {
 		return err
 	}
 	c.report.Audits++
+	if c.Look != nil {
+		if err := c.Look(ctx, c.server.url, c.server.plc); err != nil {
+			c.broken("%v", err)
+		}
+	}
 	return c.records(ctx, contents)
 }
 

@@ -1,6 +1,7 @@
 package crashtest
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -24,7 +25,7 @@ const (
 type Options struct {
 	Kind   Kind
 	Rounds int           // 0: until For has passed
-	For    time.Duration // no round begins after this; 0: an hour
+	For    time.Duration // from the first round on; no round begins after it; 0: an hour
 	Dir    string        // must exist; see doc.go
 	Seed   uint64        // chooses what is written and when; 0: a random one
 	Keep   bool          // leave everything in Dir
@@ -39,7 +40,9 @@ type Options struct {
 
 	// Command is the program with a command line: the server. nil: this program.
 	Command func(env []string, args ...string) *exec.Cmd
-	Out     io.Writer // progress; nil: none
+	// Look is what else looks at the server in a full audit. nil: nothing.
+	Look func(ctx context.Context, url, plc string) error
+	Out  io.Writer // progress; nil: none
 }
 
 func (o *Options) fill() error {
