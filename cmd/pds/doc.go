@@ -5,6 +5,9 @@
 //	            mailbox, two accounts; no configuration
 //	pds bench   load on any server from the outside: rates, latencies, and
 //	            what the server paid for them
+//	pds crashtest
+//	            a server of its own, killed, without power, or on a full disk,
+//	            again and again, and whether it kept its word
 //	pds fsck    every rule of a data directory at rest that needs no network
 //
 // # Ownership
