@@ -9,6 +9,7 @@
 //	            a server of its own, killed, without power, or on a full disk,
 //	            again and again, and whether it kept its word
 //	pds fsck    every rule of a data directory at rest that needs no network
+//	pds audit   checks a server from the outside: firehose, replay, repositories
 //
 // # Ownership
 //
