@@ -52,7 +52,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		c.report.Answers, c.report.Acked = c.acks.answers, c.acks.committed
 		err = errors.Join(err, c.acks.close())
 	}
-	return c.report, errors.Join(err, c.cleanUp(err == nil && c.report.OK()))
+	return c.report, errors.Join(err, c.cleanUp(c.report.OK() && (err == nil || ctx.Err() != nil)))
 }
 
 func (c *campaign) prepareDisk() (err error) {
@@ -64,14 +64,15 @@ func (c *campaign) prepareDisk() (err error) {
 	return err
 }
 
-// cleanUp leaves what a campaign that failed has to show.
-func (c *campaign) cleanUp(clean bool) error {
-	if !clean || c.Keep {
-		c.say("everything is left in %s", c.Dir)
-		return nil
-	}
+// cleanUp leaves nothing mounted and, of a campaign that found something or
+// could not go on, all files. One that was interrupted has nothing to show.
+func (c *campaign) cleanUp(remove bool) error {
 	if err := c.disk.close(); err != nil {
 		return err
+	}
+	if !remove || c.Keep {
+		c.say("everything is left in %s", c.Dir)
+		return nil
 	}
 	var errs []error
 	for _, name := range []string{"data", "disk", "disk.img", "acks.jsonl", "server.log"} {

@@ -172,6 +172,9 @@ func (c *campaign) brimful(ctx context.Context, b ballast) error {
 // readable reads of every account through every door, as if nothing had happened.
 func (c *campaign) readable(ctx context.Context) error {
 	for i, p := range c.people {
+		if err := ctx.Err(); err != nil {
+			return err // its failures are nobody's fault
+		}
 		did := p.DID.String()
 		doors := []struct {
 			nsid string
@@ -183,15 +186,15 @@ func (c *campaign) readable(ctx context.Context) error {
 			{"com.atproto.repo.listRecords", url.Values{"repo": {did}, "collection": {posts}, "limit": {"10"}}},
 		}
 		for _, d := range doors {
-			if err := c.client.get(ctx, d.nsid, d.q, nil); err != nil {
+			if err := c.client.get(ctx, d.nsid, d.q, nil); err != nil && ctx.Err() == nil {
 				c.broken("on a full disk %s of %s: %v", d.nsid, p.Handle, err)
 			}
 		}
-		if _, err := c.client.record(ctx, p.DID, posts+"/none"); err != nil {
+		if _, err := c.client.record(ctx, p.DID, posts+"/none"); err != nil && ctx.Err() == nil {
 			c.broken("on a full disk getRecord of %s: %v", p.Handle, err)
 		}
 		if i%8 == 0 {
-			if err := c.client.export(ctx, p.DID); err != nil {
+			if err := c.client.export(ctx, p.DID); err != nil && ctx.Err() == nil {
 				c.broken("on a full disk getRepo of %s: %v", p.Handle, err)
 			}
 		}
