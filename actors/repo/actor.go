@@ -120,7 +120,7 @@ func (r *Repo) Stop(why mailbox.Reason) {
 // Idle uses a quiet moment to bring the file up to date and to let go of the
 // tree's nodes.
 func (r *Repo) Idle() {
-	if r.db == nil || r.flight != nil {
+	if r.exists() != nil || r.flight != nil {
 		return
 	}
 	if err := r.flush(context.Background()); err != nil {

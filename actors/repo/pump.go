@@ -121,15 +121,14 @@ func (r *Repo) land(f *flight) {
 
 // advance makes a durable chain the state, and its changes pending.
 func (r *Repo) advance(f *flight) {
-	first := r.db == nil
-	if first {
+	if r.db == nil {
 		if err := r.openFile(context.Background()); err != nil {
 			panic(fmt.Errorf("repo: %s: first open: %w", r.did, err))
 		}
 	}
-	before := r.pending.bytes
+	before, born := r.pending.bytes, !r.state.Exists
 	r.state = f.next
-	if first {
+	if born {
 		// The first tree was made of nothing; from here on it reads this file.
 		r.state.Tree = mst.Load(r.state.Data, nodes{r})
 	}

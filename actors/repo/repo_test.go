@@ -305,3 +305,25 @@ func TestIdle(t *testing.T) {
 	}
 	verifyExport(w, d, headCID(w, d))
 }
+
+// A file that was made and never written to, of an account that the log does
+// not know, is no obstacle to creating the account.
+func TestCreateOverEmptyFile(t *testing.T) {
+	w := open(t, t.TempDir(), 16)
+	defer w.close()
+	dir := keys.ActorDir(filepath.Join(w.dir, "actors"), did(1))
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	db, err := repodb.Open(t.Context(), dir, did(1), repodb.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	d := w.account(1)
+	time.Sleep(60 * time.Millisecond) // idle: the tree is forgotten and read again
+	ask(w, d, writes(create(t, "a", "text")))
+	verifyExport(w, d, headCID(w, d))
+}
