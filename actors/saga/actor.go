@@ -250,13 +250,16 @@ func run[M mailbox.Message[*signup, told]](s *Sagas, ctx context.Context, id acc
 
 // came takes a story back from its actor.
 func (s *Sagas) came(ctx context.Context, id account.SagaID, t told, answer func(account.Session, error)) {
-	if s.running[id].waits {
+	waited := s.running[id].waits
+	if waited {
 		s.clients--
 	}
 	delete(s.running, id)
 	switch {
 	case t.ended:
 		delete(s.due, id)
+	case waited && s.due[id] != nil:
+		// A client who tries again does not push back what is due.
 	default:
 		s.postpone(id)
 	}

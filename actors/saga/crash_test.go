@@ -182,3 +182,28 @@ func (w *world) check(accounts int) {
 		w.t.Errorf("%d DIDs for %d accounts", n, accounts)
 	}
 }
+
+// Whoever tries again at once, and again, after a crash before anything was
+// sent gets the account in the end: trying does not push back the undoing.
+func TestTryingAgainAtOnceAfterACrash(t *testing.T) {
+	for _, point := range []string{"reserved", "folder", "keyed"} {
+		t.Run(point, func(t *testing.T) {
+			w, crash := crashing(t)
+			crash.at(point)
+			if _, err := w.signUp(person("alice")); !errors.Is(err, mailbox.ErrCrashed) {
+				t.Fatalf("did not crash: %v", err)
+			}
+			w.restart(crash)
+			var err error
+			for range 3 {
+				if _, err = w.signUp(person("alice")); err == nil {
+					break
+				}
+			}
+			if err != nil {
+				t.Errorf("still refused: %v", err)
+			}
+			w.check(1)
+		})
+	}
+}

@@ -89,7 +89,9 @@ func (w *signup) rejoin(client context.Context, m rejoin) (told, error) {
 	case stepInserted:
 		return w.complete(), nil
 	}
-	return told{refused: account.ErrHandleTaken}, nil // settle is about to undo it
+	// Nothing was sent, so nothing is lost: the next try begins anew. Leaving it
+	// to settle would let somebody who tries again and again keep settle waiting.
+	return w.undo(ErrUnconfirmed), nil
 }
 
 // settle goes on with a story that nobody waits for. It never sends: see doc.go.
