@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"troupe/actors/account"
 	"troupe/actors/mailbox"
 	"troupe/sequencing"
 )
@@ -206,5 +207,23 @@ func TestTryingAgainAtOnceAfterACrash(t *testing.T) {
 			}
 			w.check(1)
 		})
+	}
+}
+
+// What is due stays due, however often its person tries in the meantime.
+func TestTryingDoesNotPushBackWhatIsDue(t *testing.T) {
+	due := time.Unix(1_700_000_000, 0)
+	s := &Sagas{
+		o:       Options{Now: func() time.Time { return due.Add(-time.Second) }}.withDefaults(),
+		running: map[account.SagaID]worker{"a": {waits: true}},
+		due:     map[account.SagaID]*unsettled{"a": {next: due, wait: time.Second}},
+		clients: 1,
+	}
+	s.came(t.Context(), "a", told{refused: ErrUnconfirmed}, nil)
+	if u := s.due["a"]; u == nil || !u.next.Equal(due) {
+		t.Errorf("due at %+v, was due at %v", u, due)
+	}
+	if s.clients != 0 || s.isRunning("a") {
+		t.Errorf("%d clients, running: %v", s.clients, s.isRunning("a"))
 	}
 }
