@@ -57,6 +57,7 @@ func (b *batch) reset() {
 // commit answers every request, in order.
 func (c *committer) commit(requests []*request) {
 	b := &c.batch
+	c.unanswered = requests
 	err := c.write(requests)
 	if err == nil {
 		c.publish()
@@ -70,6 +71,7 @@ func (c *committer) commit(requests []*request) {
 			a = b.answers[i]
 		}
 		count(a.err)
+		c.unanswered = requests[i+1:]
 		r.done(a.committed, a.err)
 	}
 	b.reset()

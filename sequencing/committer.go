@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"time"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
@@ -29,9 +30,11 @@ type committer struct {
 	lastHead int64                                   // highest head id in the file
 	heads    *simplelru.LRU[syntax.DID, *cachedHead] // rows as they stand in the file
 	batch    batch                                   // scratch, reused
-	walBytes int                                     // written since the last checkpoint, estimated
-	busyTold time.Time                               // last warning about a locked file
-	failed   error                                   // why the log has stopped, or nil
+
+	unanswered []*request // of the running batch, for abandon
+	walBytes   int        // written since the last checkpoint, estimated
+	busyTold   time.Time  // last warning about a locked file
+	failed     error      // why the log has stopped, or nil
 }
 
 // cachedHead is a head with its name inside the file. It is never changed once
@@ -97,14 +100,38 @@ func (c *committer) run() {
 		if !ok {
 			return
 		}
-		if len(requests) > 0 {
-			c.commit(requests)
-			clear(requests)
+		c.round(requests, j)
+		clear(requests)
+	}
+}
+
+// round is one batch and one job. A panic in it ends the process like any other
+// error of a commit: whether it came before or after the fsync, what this
+// goroutine keeps in memory may not agree with the file any more, and whoever
+// panicked in a callback has state that nobody will ever put right.
+func (c *committer) round(requests []*request, j job) {
+	defer func() {
+		if p := recover(); p != nil {
+			c.logger.Error("the event log's committer panicked", "panic", p, "stack", string(debug.Stack()))
+			c.abandon(c.fatal(fmt.Errorf("panic: %v", p)))
 		}
-		if j != nil {
-			j(c)
-		}
-		c.rest()
+	}()
+	if len(requests) > 0 {
+		c.commit(requests)
+	}
+	if j != nil {
+		j(c)
+	}
+	c.rest()
+}
+
+// abandon answers those whom the panic left waiting, if there is still a
+// process to answer in.
+func (c *committer) abandon(err error) {
+	left := c.unanswered
+	c.unanswered = nil
+	for _, r := range left {
+		r.done(Committed{}, err)
 	}
 }
 
@@ -186,6 +213,9 @@ var errNothing = errors.New("nothing to write")
 // as written, and after a failed commit only the file knows. Neither can be
 // answered; the process ends and the next start reads what is there.
 func (c *committer) fatal(err error) error {
+	if c.failed != nil {
+		return c.failed
+	}
 	c.options.Fatal(err)
 	c.failed = fmt.Errorf("%w: %w", ErrClosed, err)
 	c.log.queue.close(c.failed)

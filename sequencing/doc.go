@@ -45,6 +45,10 @@
 // The next start reads what is really there. [ErrCorrupt]: a row is damaged;
 // reading stops in front of it, it is never sent.
 //
+// A panic on the committer's goroutine, an append's callback included, is treated
+// like such a failure. In the goroutine that wakes the readers it ends the
+// process: it would sleep for ever otherwise, and so would they.
+//
 // # Design notes
 //
 // Why the log comes first and the account's file second: stands in actors/repo

@@ -28,7 +28,7 @@ type Log interface {
 	// Append queues a chain and returns at once. It cannot be cancelled. done
 	// runs exactly once, in the order of the log, on the committer's goroutine
 	// (or on the caller's, when the append is refused at the door); it must not
-	// block. Its error is nil, Refused, ErrFull, ErrQueueFull, ErrInvalid or
+	// block, and a panic in it stops the log. Its error is nil, Refused, ErrFull, ErrQueueFull, ErrInvalid or
 	// ErrClosed. With ErrFull, ErrQueueFull, ErrInvalid and Refused nothing was
 	// kept; after ErrClosed the caller must read the head to know.
 	// The append's slices belong to the log until done runs.

@@ -23,8 +23,8 @@ type LogOptions struct {
 	Logger     *slog.Logger     // (slog.Default)
 	VFS        string           // SQLite VFS; fault injection plugs in here ("": ours)
 	// Fatal is called when the disk of the log fails for any reason but lack of
-	// space (log the error and exit 70, so that the next start recovers from
-	// disk). If it returns, the log refuses everything with ErrClosed.
+	// space, and when the committer panics (log the error and exit 70, so that
+	// the next start recovers from disk). If it returns, the log refuses everything with ErrClosed.
 	Fatal func(error)
 }
 
