@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
@@ -51,6 +52,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if c.acks != nil {
 		c.report.Answers, c.report.Acked = c.acks.answers, c.acks.committed
 		err = errors.Join(err, c.acks.close())
+		c.judge(c.report.Answers)
 	}
 	return c.report, errors.Join(err, c.cleanUp(c.report.OK() && (err == nil || ctx.Err() != nil)))
 }
@@ -123,6 +125,16 @@ func (c *campaign) run(ctx context.Context) (err error) {
 		return errors.Join(err, ctx.Err())
 	}
 	return c.finish(ctx)
+}
+
+// judge looks for answers that no crash explains: a server that runs may be
+// full or busy, and say so, but it has no internal errors.
+func (c *campaign) judge(answers map[string]int) {
+	for what, n := range answers {
+		if strings.HasPrefix(what, "500 ") && !strings.HasSuffix(what, afterCut) {
+			c.broken("%d requests were answered with %s", n, what)
+		}
+	}
 }
 
 // populate signs everybody up and gives some of them large repositories.

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
 )
@@ -33,6 +34,23 @@ type refusal struct {
 	Status  int
 	Name    string `json:"error"`
 	Message string `json:"message"`
+
+	cut bool // the power was cut between the request and its answer
+}
+
+const afterCut = " after the power was cut"
+
+// what is how a report names the refusal. A server whose disk is gone has
+// nothing better to say than 503 until it is gone itself; of any other 5xx the
+// reader wants to know the reason.
+func (r refusal) what() string {
+	switch {
+	case r.cut:
+		return fmt.Sprintf("%d %s%s", r.Status, r.Name, afterCut)
+	case r.Status >= 500 && r.Name != full:
+		return fmt.Sprintf("%d %s (%s)", r.Status, r.Name, r.Message)
+	}
+	return fmt.Sprintf("%d %s", r.Status, r.Name)
 }
 
 func (r refusal) Error() string { return fmt.Sprintf("%d %s: %.60s", r.Status, r.Name, r.Message) }
@@ -44,10 +62,11 @@ const full = "InsufficientStorage"
 type client struct {
 	http *http.Client
 	url  string
+	cuts *atomic.Int64 // server.cuts; nil: its power is not cut
 }
 
 func newClient(s *server) client {
-	return client{&http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}, s.url}
+	return client{&http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}, s.url, &s.cuts}
 }
 
 // post asks a procedure. Errors: [refusal]; [errNotSent]; any other means that
@@ -78,6 +97,7 @@ func (c client) get(ctx context.Context, nsid string, q url.Values, out any) err
 }
 
 func (c client) do(req *http.Request, out any) error {
+	cuts := c.cutsSoFar()
 	res, err := c.http.Do(req)
 	if op := (*net.OpError)(nil); errors.As(err, &op) && op.Op == "dial" {
 		return errNotSent
@@ -95,12 +115,20 @@ func (c client) do(req *http.Request, out any) error {
 		if json.Unmarshal(body, &r) != nil {
 			r.Message = string(body)
 		}
+		r.cut = cuts%2 == 1 || c.cutsSoFar() != cuts
 		return r
 	}
 	if out == nil {
 		return nil
 	}
 	return json.Unmarshal(body, out)
+}
+
+func (c client) cutsSoFar() int64 {
+	if c.cuts == nil {
+		return 0
+	}
+	return c.cuts.Load()
 }
 
 func (c client) signUp(ctx context.Context, handle string) (p person, err error) {

@@ -52,6 +52,12 @@
 //
 // # Design notes
 //
+// Between the moment when the power goes and the one when the process is gone
+// too, every step to the disk fails, and the server answers 503
+// NotEnoughResources, as it does for one account whose file cannot be read. The
+// report counts these apart: outside of that moment a client should meet none.
+// A 500 outside of it is a finding.
+//
 // A write whose answer stayed away is neither lost nor done: it may have
 // happened once. Puts are sent again until they are answered, as a client
 // would, and must then have happened once.

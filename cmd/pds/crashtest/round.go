@@ -84,6 +84,8 @@ func (c *campaign) kill() error { return c.server.kill() }
 // cut takes the power away. Between the disk's end and the process's own the
 // server sees errors, and may end by itself.
 func (c *campaign) cut() error {
+	c.server.cuts.Add(1)
+	defer c.server.cuts.Add(1) // the process is dead: whatever is answered later was answered before
 	if err := c.disk.cut(); err != nil {
 		return err
 	}

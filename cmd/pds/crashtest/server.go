@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -30,7 +31,8 @@ type server struct {
 	url, plc string
 	command  func(env []string, args ...string) *exec.Cmd
 	env      []string
-	log      *os.File // stderr of every process
+	log      *os.File     // stderr of every process
+	cuts     atomic.Int64 // beginnings and ends of power cuts: odd while the disk is gone and the process is not
 	client   *http.Client
 
 	directory *devnet.PLC

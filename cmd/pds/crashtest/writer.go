@@ -131,7 +131,7 @@ func (w *writer) send(ctx context.Context, p person, nsid string, in map[string]
 			w.acks.answered("200 unchanged")
 			write.Answer = audit.Unchanged
 		case errors.As(err, &r) && (r.Status < 500 || r.Name == full):
-			w.acks.answered(fmt.Sprintf("%d %s", r.Status, r.Name))
+			w.acks.answered(r.what())
 			if r.Name == "ExpiredToken" {
 				return fmt.Errorf("the campaign outlived its sessions")
 			}
@@ -141,7 +141,7 @@ func (w *writer) send(ctx context.Context, p person, nsid string, in map[string]
 		default:
 			what := "no answer"
 			if errors.As(err, &r) {
-				what = fmt.Sprintf("%d %s", r.Status, r.Name)
+				what = r.what()
 			}
 			w.acks.answered(what)
 			if nsid == "com.atproto.repo.putRecord" && ctx.Err() == nil {

@@ -59,7 +59,7 @@ func TestWritersNoteWhatTheyMayConclude(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer acks.close()
-			w := &writer{maker: newMaker(1, 1), client: client{server.Client(), server.URL}, acks: acks}
+			w := &writer{maker: newMaker(1, 1), client: client{http: server.Client(), url: server.URL}, acks: acks}
 			if err := w.send(t.Context(), person{DID: someone}, c.nsid, map[string]any{}, audit.Write{DID: someone}); err != nil {
 				t.Fatal(err)
 			}
@@ -93,7 +93,7 @@ func TestAWriteThatWasNotSentIsNotNoted(t *testing.T) {
 	defer acks.close()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	w := &writer{maker: newMaker(1, 1), client: client{&http.Client{}, server.URL}, acks: acks}
+	w := &writer{maker: newMaker(1, 1), client: client{http: &http.Client{}, url: server.URL}, acks: acks}
 	if err := w.send(ctx, person{DID: someone}, putRecord, map[string]any{}, audit.Write{DID: someone}); err != nil {
 		t.Fatal(err)
 	}
