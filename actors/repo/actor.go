@@ -91,7 +91,12 @@ func (r *Repo) Receive(t *mailbox.Turn) {
 // Stop brings the file up to date and closes it. After a crash it only waits
 // for the chain that is on its way, so that the next instance reads a log that
 // has it, and closes.
+//
+// What is left to do may panic like any turn. The file is closed all the same:
+// a handle that stayed open would be a second owner beside the next instance.
 func (r *Repo) Stop(why mailbox.Reason) {
+	defer func() { r.Pending.add(-r.pending.bytes) }() // of what was not flushed
+	defer r.closeFile()
 	for why != mailbox.Crashed && (r.flight != nil || len(r.queue) > 0) {
 		if f := r.flight; f != nil {
 			<-f.landed
@@ -102,14 +107,16 @@ func (r *Repo) Stop(why mailbox.Reason) {
 	if r.flight != nil {
 		<-r.flight.landed
 	}
-	defer func() { r.Pending.add(-r.pending.bytes) }() // of what was not flushed
-	if r.db == nil {
-		return
-	}
-	if why != mailbox.Crashed {
+	if why != mailbox.Crashed && r.db != nil {
 		if err := r.flush(context.Background()); err != nil {
 			r.Logger.Warn("pending changes stay in the log", "did", r.did, "err", err)
 		}
+	}
+}
+
+func (r *Repo) closeFile() {
+	if r.db == nil {
+		return
 	}
 	if err := r.db.Close(); err != nil {
 		r.Logger.Warn("close account file", "did", r.did, "err", err)

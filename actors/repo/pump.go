@@ -82,7 +82,6 @@ func (r *Repo) pump() {
 	if len(chain.Entries) == 0 {
 		return
 	}
-	r.flight = flight
 	r.Append(chain, func(c sequencing.Committed, err error) {
 		flight.committed, flight.err = c, err
 		// First the turn that moves the state, then the answers: a read that an
@@ -94,6 +93,9 @@ func (r *Repo) pump() {
 		}
 		close(flight.landed)
 	})
+	// Behind the hand-over, and before the turn that lands it: what was never
+	// handed over would never land, and Stop would wait for it.
+	r.flight = flight
 }
 
 func (r *Repo) pumpIfIdle() {

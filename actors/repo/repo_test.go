@@ -42,6 +42,12 @@ func open(t testing.TB, dir string, live int) *world {
 // openOn has the account files on another file system.
 func openOn(t testing.TB, dir string, live int, vfs string) *world {
 	t.Helper()
+	return openWith(t, dir, mailbox.RouterOptions{Live: live, Shards: 4}, func(c *repo.Config) { c.VFS = vfs })
+}
+
+// openWith changes what is usual.
+func openWith(t testing.TB, dir string, o mailbox.RouterOptions, change func(*repo.Config)) *world {
+	t.Helper()
 	w := &world{t: t, dir: dir}
 	quiet := slog.New(slog.DiscardHandler)
 	var err error
@@ -59,9 +65,11 @@ func openOn(t testing.TB, dir string, live int, vfs string) *world {
 	w.flusher = repo.NewFlusher(dir, w.log, quiet)
 	config := repo.Config{
 		Root: filepath.Join(dir, "actors"), Vault: w.vault, Log: w.log, Append: w.log.Append,
-		Clock: sequencing.SystemClock(), Flusher: w.flusher, Pending: &repo.Pending{}, Snapshots: &repodb.Snapshots{}, Logger: quiet, VFS: vfs,
+		Clock: sequencing.SystemClock(), Flusher: w.flusher, Pending: &repo.Pending{}, Snapshots: &repodb.Snapshots{}, Logger: quiet,
 	}
-	w.repos = mailbox.NewRouter(w.sys, mailbox.RouterOptions{Name: "repo", Live: live, Shards: 4, Tick: 20 * time.Millisecond, Log: quiet}, func(key string, self mailbox.Self) *repo.Repo {
+	change(&config)
+	o.Name, o.Tick, o.Log = "repo", 20*time.Millisecond, quiet
+	w.repos = mailbox.NewRouter(w.sys, o, func(key string, self mailbox.Self) *repo.Repo {
 		return repo.New(config, syntax.DID(key), self)
 	})
 	return w

@@ -154,6 +154,18 @@ func (a Action) errno() syscall.Errno {
 	return syscall.EIO
 }
 
+// Opened returns how many files are open whose path ends so.
+func (f *FS) Opened(suffix string) (n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for file := range f.open {
+		if strings.HasSuffix(file.path, suffix) {
+			n++
+		}
+	}
+	return n
+}
+
 // Open is used for temporary files only, which are not observed.
 func (f *FS) Open(name string, flags vfs.OpenFlag) (vfs.File, vfs.OpenFlag, error) {
 	return vfsutil.WrapOpen(f.base, name, flags)
