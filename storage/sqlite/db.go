@@ -191,6 +191,7 @@ func (db *DB) rollback() {
 		if r := recover(); r != nil {
 			db.unusable = db.refuse("rollback", ErrIO, sqlite3.ABORT)
 		}
+		db.state.rolledBack()
 	}()
 	db.conn.SetInterrupt(context.Background())
 	if db.conn.GetAutocommit() {

@@ -92,6 +92,8 @@ func scenarios() []scenario {
 	three8k := func(t *testing.T, path string) { prepareThree(t, path, large) }
 	full := faultOptions()
 	full.Durability = sqlite.Full
+	small := full
+	small.CacheKiB = 16
 	nothing := func(*sqlite.DB) error { return nil }
 	return []scenario{
 		{name: "create", act: doing(faultOptions(), schema, nothing)},
@@ -119,6 +121,19 @@ func scenarios() []scenario {
 					return err
 				}
 				return insert(4)(tx)
+			})
+		})},
+		{name: "commit more than the cache holds", prepare: three, old: "1,2,3", new: "1,2,3,y4…y13", durable: true, act: doing(small, schema, func(db *sqlite.DB) error {
+			return db.Transact(ctx, func(tx *sqlite.Tx) error {
+				for _, name := range []string{"x", "y"} { // pages come back that are in the WAL already
+					for id := 4; id < 14; id++ {
+						if _, err := tx.Exec(`INSERT INTO item(id, name, body) VALUES (?1, ?2 || ?1, ?3)
+							ON CONFLICT (id) DO UPDATE SET name = excluded.name`, id, name, big); err != nil {
+							return err
+						}
+					}
+				}
+				return nil
 			})
 		})},
 		{name: "checkpoint", prepare: three, old: "1,2,3", new: "1,2,3", durable: true, act: doing(faultOptions(), schema, func(db *sqlite.DB) error {

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"errors"
+	"io"
 	"path/filepath"
 	"syscall"
 
@@ -20,6 +21,14 @@ type fileState struct {
 }
 
 func (s *fileState) syncFailed() bool { return s.broken != nil }
+
+// rolledBack drops what a transaction that is gone had for the WAL.
+func (s *fileState) rolledBack() {
+	if s.wal != nil && s.wal.frames != nil {
+		s.wal.frames.drop()
+		s.wal.frames.end = -1
+	}
+}
 
 // fail keeps the first errno and gives SQLite a code that tells a full disk
 // from a broken one. The driver itself looks for a bare errno, which the
@@ -47,8 +56,9 @@ type file struct {
 	path  string
 	state *fileState
 
-	newborn bool // its directory entry may not be durable yet
-	dirty   bool // written since the last fsync
+	newborn bool    // its directory entry may not be durable yet
+	dirty   bool    // written since the last fsync
+	frames  *frames // of a WAL: the end of it that is still held back; nil for other files
 }
 
 var (
@@ -70,6 +80,9 @@ var (
 )
 
 func (f *file) ReadAt(p []byte, off int64) (int, error) {
+	if err := f.settle(); err != nil {
+		return 0, err
+	}
 	n, err := f.File.ReadAt(p, off)
 	if err == nil || n == len(p) {
 		return n, nil
@@ -79,11 +92,37 @@ func (f *file) ReadAt(p []byte, off int64) (int, error) {
 
 func (f *file) WriteAt(p []byte, off int64) (int, error) {
 	f.dirty = true
+	if f.frames == nil {
+		n, err := f.File.WriteAt(p, off)
+		return n, f.state.fail(err)
+	}
+	if err := f.frames.write(p, off, f.direct); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// direct writes all of p.
+func (f *file) direct(p []byte, off int64) error {
 	n, err := f.File.WriteAt(p, off)
-	return n, f.state.fail(err)
+	if err == nil && n < len(p) {
+		err = io.ErrShortWrite
+	}
+	return f.state.fail(err)
+}
+
+// settle writes what is held back, for whoever is about to look at the file.
+func (f *file) settle() error {
+	if f.frames == nil || f.frames.held == nil {
+		return nil
+	}
+	return f.frames.flush(f.direct)
 }
 
 func (f *file) Truncate(size int64) error {
+	if err := f.settle(); err != nil {
+		return err
+	}
 	f.dirty = true
 	return f.state.fail(f.File.Truncate(size))
 }
@@ -93,6 +132,9 @@ func (f *file) Truncate(size int64) error {
 func (f *file) Sync(flags vfs.SyncFlag) error {
 	if f.state.broken != nil {
 		return f.state.broken // a repeated fsync would lie
+	}
+	if err := f.settle(); err != nil {
+		return err
 	}
 	if err := f.File.Sync(flags); err != nil {
 		f.state.broken = f.state.fail(err)
@@ -116,6 +158,9 @@ func (f *file) syncDir() error {
 }
 
 func (f *file) Size() (int64, error) {
+	if err := f.settle(); err != nil {
+		return 0, err
+	}
 	n, err := f.File.Size()
 	return n, f.state.fail(err)
 }
@@ -126,6 +171,9 @@ func (f *file) Close() error {
 		f.state.main = nil
 	case f.state.wal:
 		f.state.wal = nil
+	}
+	if f.frames != nil {
+		f.frames.drop() // of a transaction that nobody ended
 	}
 	return f.File.Close()
 }
@@ -142,6 +190,9 @@ func (f *file) release() {
 }
 
 func (f *file) SizeHint(size int64) error {
+	if err := f.settle(); err != nil {
+		return err
+	}
 	f.dirty = true
 	return f.state.fail(vfsutil.WrapSizeHint(f.File, size))
 }

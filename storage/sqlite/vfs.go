@@ -101,6 +101,7 @@ func (s fileSystem) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.Fi
 		state.main = f
 	case flags&vfs.OPEN_WAL != 0:
 		state.wal = f
+		f.frames = &frames{end: -1}
 	}
 	// An empty file may be one whose creator died before its directory was
 	// synced, so it is treated as new.
