@@ -82,6 +82,10 @@ func (s *story) play(t *testing.T, l *SQLiteLog) {
 	checkpointNow(l)
 	commit(0)
 	commit(2)
+	for i := range 3 {
+		_ = s.append(t, l, firstCommit(testDID(10+i), 9000)) // larger than a page
+		commit(10 + i)
+	}
 }
 
 func checkpointNow(l *SQLiteLog) {
