@@ -20,6 +20,7 @@ import (
 // says that an actor has it open, and a count that only its owner may touch.
 type ledger struct {
 	files   []file
+	bad     float64      // share of Starts that panic, half of them with the file open
 	doubles atomic.Int64 // a second owner opened an open file
 	strays  atomic.Int64 // a turn or a close without the file
 }
@@ -55,11 +56,18 @@ const (
 )
 
 func (c *clerk) Start(context.Context) error {
+	bad := rand.Float64()
+	if bad < c.l.bad/2 {
+		panic("in Start")
+	}
 	if !c.f.owned.CompareAndSwap(false, true) {
 		c.l.doubles.Add(1)
 		return errors.New("file is open already")
 	}
 	c.open = true
+	if bad < c.l.bad {
+		panic("in Start, with the file open")
+	}
 	if rand.IntN(4) == 0 {
 		time.Sleep(time.Duration(rand.IntN(300)) * time.Microsecond)
 	}

@@ -96,14 +96,18 @@ func TestStorm(t *testing.T) {
 	acked := make([]map[string]bool, accounts)
 	var mu sync.Mutex
 	outcomes := map[string]int{}
+	var crashed atomic.Bool
 	end := time.Now().Add(length)
 	for n := range 64 {
 		all.Go(func() {
-			for i := 0; time.Now().Before(end); i++ {
+			for i := 0; time.Now().Before(end) || !crashed.Load() && !t.Failed(); i++ {
 				a := int(float64(accounts) * rand.Float64() * rand.Float64()) // skewed
 				key := fmt.Sprintf("k%d-%d", n, i)
 				what := w.stormyWrite(did(a), key)
 				mu.Lock()
+				if what == "crashed" {
+					crashed.Store(true)
+				}
 				if outcomes[what]++; what == "done" {
 					if acked[a] == nil {
 						acked[a] = map[string]bool{}
