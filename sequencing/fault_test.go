@@ -58,6 +58,8 @@ func (s *story) append(t *testing.T, l *SQLiteLog, a Append) error {
 	return err
 }
 
+const storyAccounts = 6
+
 // play is a short life of a log. It goes on after errors.
 func (s *story) play(t *testing.T, l *SQLiteLog) {
 	commit := func(i int) {
@@ -82,9 +84,9 @@ func (s *story) play(t *testing.T, l *SQLiteLog) {
 	checkpointNow(l)
 	commit(0)
 	commit(2)
-	for i := range 3 {
-		_ = s.append(t, l, firstCommit(testDID(10+i), 9000)) // larger than a page
-		commit(10 + i)
+	for i := 3; i < storyAccounts; i++ {
+		_ = s.append(t, l, firstCommit(testDID(i), 9000)) // larger than a page
+		commit(i)
 	}
 }
 
@@ -101,7 +103,7 @@ func (s *story) verify(t *testing.T, path string) {
 	l := openTest(t, path, LogOptions{VFS: faulty})
 	defer l.Close()
 	there := map[Seq]Event{}
-	for i := range 3 {
+	for i := range storyAccounts {
 		err := l.Replay(ctx, testDID(i), 0, func(e Event) error { there[e.Seq] = e; return nil })
 		if err != nil {
 			t.Fatalf("replay: %v", err)
