@@ -4,6 +4,8 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"runtime/debug"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -53,6 +55,8 @@ type Sequencer struct {
 	// Read by the committer's goroutine: a notice is already scheduled, so an
 	// event needs no turn to ask for one.
 	scheduled atomic.Bool
+	// Appends of this instance that the committer has not answered yet.
+	under sync.WaitGroup
 
 	// Owned by the actor's turns.
 	crawl crawlState
@@ -121,8 +125,11 @@ func (s *Sequencer) Receive(t *mailbox.Turn) {
 	}
 }
 
-// Stop implements mailbox.Actor.
+// Stop implements mailbox.Actor. Appends under way are the committer's and end
+// soon: their askers get its answers, also when this instance has crashed, and
+// not an error that would leave them in doubt about a commit.
 func (s *Sequencer) Stop(mailbox.Reason) {
+	defer s.under.Wait()
 	if s.end != nil {
 		s.end()
 	}
@@ -134,24 +141,47 @@ func (s *Sequencer) Stop(mailbox.Reason) {
 }
 
 func (s *Sequencer) append(_ context.Context, m Append, answer func(sequencing.Committed, error)) {
+	s.under.Add(1)
+	taken := false
+	defer func() {
+		if !taken { // a panic: nobody will answer
+			s.under.Done()
+		}
+	}()
 	s.log.Append(m.Chain, func(c sequencing.Committed, err error) {
+		defer s.under.Done()
 		if err == nil && m.Chain.Public() && len(s.o.Crawlers) > 0 && !s.scheduled.Load() {
 			s.self.Run(s.announce)
 		}
 		answer(c, err)
 	})
+	taken = true
 }
 
 // subscribe answers from a goroutine of its own: finding the start reads the
 // log, and five hundred relays that come back at once must not stand between
 // an append and the committer.
 func (s *Sequencer) subscribe(ctx context.Context, m Subscribe, answer func(*sequencing.Subscription, error)) {
-	go func() {
+	s.beside("subscribe", func() {
+		defer answer(nil, mailbox.ErrCrashed) // unless it is answered below
 		sub, err := sequencing.Subscribe(s.log, s.ring, m.Cursor, sequencing.SubscribeOptions{Window: s.o.Window})
 		if err == nil && ctx.Err() != nil { // nobody is left to close it
 			sub.Close()
 		}
 		answer(sub, err)
+	})
+}
+
+// beside runs fn on a goroutine of its own. Nobody supervises that, and nothing
+// that is shared is changed there, so a panic is contained.
+func (s *Sequencer) beside(what string, fn func()) {
+	go func() {
+		defer func() {
+			if p := recover(); p != nil {
+				s.o.Logger.Error("panic beside the sequencer", "in", what, "panic", p, "stack", string(debug.Stack()))
+			}
+		}()
+		fn()
 	}()
 }
 

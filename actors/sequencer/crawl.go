@@ -48,11 +48,11 @@ func (s *Sequencer) notify() {
 	s.crawl = crawlState{last: time.Now()}
 	s.scheduled.Store(false) // before the notice goes out: an event from here on may not be seen by that crawl
 	for _, relay := range s.o.Crawlers {
-		go func() {
+		s.beside("crawl notice", func() {
 			if err := requestCrawl(s.life, s.o.Client, relay, s.o.Hostname); err != nil && s.life.Err() == nil {
 				s.o.Logger.Warn("crawl notice", "relay", relay, "err", err)
 			}
-		}()
+		})
 	}
 }
 

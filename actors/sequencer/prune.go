@@ -13,7 +13,8 @@ const pruneChunk = 500
 // prune lets go of entries that are outside the window and that no file needs,
 // beside the turns, and comes back later.
 func (s *Sequencer) prune() {
-	go func() {
+	s.beside("prune", func() {
+		defer s.self.Run(func() { s.next = s.after(s.o.PruneEvery, s.prune) }) // whatever became of this time
 		gone := 0
 		for s.life.Err() == nil {
 			n, err := s.log.Prune(s.life, time.Now().Add(-s.o.Window-sequencing.PruneGrace), pruneChunk)
@@ -28,6 +29,5 @@ func (s *Sequencer) prune() {
 		if gone > 0 {
 			s.o.Logger.Info("log pruned", "entries", gone)
 		}
-		s.self.Run(func() { s.next = s.after(s.o.PruneEvery, s.prune) })
-	}()
+	})
 }
