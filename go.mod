@@ -27,7 +27,6 @@ require (
 	github.com/rogpeppe/go-internal v1.16.0 // tests: scripts over the whole server
 	go.uber.org/goleak v1.3.0 // tests: no goroutine is left behind
 	golang.org/x/crypto v0.58.0 // argon2id, scrypt, XChaCha20-Poly1305
-	golang.org/x/net v0.60.0 // a bound on open connections
 	golang.org/x/sync v0.24.0 // groups of goroutines with a bound
 	golang.org/x/sys v0.49.0 // syncfs, file locks and what else Linux offers
 	pgregory.net/rapid v1.3.0 // tests: random histories, shrunk
@@ -113,6 +112,7 @@ require (
 	go.uber.org/multierr v1.11.0 // indirect
 	go.uber.org/zap v1.27.1 // indirect
 	golang.org/x/exp v0.0.0-20260410095643-746e56fc9e2f // indirect
+	golang.org/x/net v0.60.0 // indirect
 	golang.org/x/text v0.43.0 // indirect
 	golang.org/x/time v0.15.0 // indirect
 	golang.org/x/tools v0.51.0 // indirect

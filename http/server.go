@@ -10,7 +10,6 @@ import (
 
 	"github.com/labstack/echo/v4"
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/net/netutil"
 
 	"troupe/http/atproto"
 	"troupe/http/auth"
@@ -59,7 +58,7 @@ func New(c Config) *Server {
 	return &Server{
 		xrpc: x, firehose: c.Firehose, log: c.Logger, conns: c.Connections,
 		http: &nethttp.Server{
-			Handler: e, ReadHeaderTimeout: headerTimeout, IdleTimeout: keepAlive, MaxHeaderBytes: maxHeader,
+			Handler: x.Before(e), ReadHeaderTimeout: headerTimeout, IdleTimeout: keepAlive, MaxHeaderBytes: maxHeader,
 			ErrorLog: slog.NewLogLogger(c.Logger.Handler(), slog.LevelDebug),
 		},
 	}
@@ -71,7 +70,7 @@ func (s *Server) Handler() nethttp.Handler { return s.http.Handler }
 // Serve answers on l until Shutdown.
 func (s *Server) Serve(l net.Listener) error {
 	if s.conns > 0 {
-		l = netutil.LimitListener(l, s.conns)
+		l = limit(l, s.conns)
 	}
 	if err := s.http.Serve(l); !errors.Is(err, nethttp.ErrServerClosed) {
 		return err

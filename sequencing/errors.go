@@ -21,6 +21,8 @@ var (
 	ErrFutureCursor = errors.New("sequencing: cursor in the future")
 	// ErrTooSlow: the subscriber is too many bytes or too long behind.
 	ErrTooSlow = errors.New("sequencing: consumer too slow")
+	// ErrHistory: what comes next is in the log and not in memory.
+	ErrHistory = errors.New("sequencing: behind the ring")
 )
 
 // Refused is the error of an append whose expectation does not hold. Nothing

@@ -196,3 +196,21 @@ func (v *ringView) after(seq Seq) int {
 	}
 	return sort.Search(len(v.items), func(i int) bool { return v.items[i].seq > seq })
 }
+
+// batch is what the items from i on hold, up to so many bytes but at least one.
+func (v *ringView) batch(i, maxBytes int) *Batch {
+	limit := v.items[i].before + int64(maxBytes)
+	end := i + 1
+	for end < len(v.items) && v.items[end].before+int64(len(v.items[end].frame)) <= limit {
+		end++
+	}
+	last := &v.items[end-1]
+	b := &Batch{
+		Frames: make([][]byte, 0, end-i), last: last.seq, total: last.before + int64(len(last.frame)),
+		at: v.items[i].at, newest: end == len(v.items),
+	}
+	for _, item := range v.items[i:end] {
+		b.Frames = append(b.Frames, item.frame)
+	}
+	return b
+}

@@ -2,6 +2,7 @@ package sequencing
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -114,6 +115,17 @@ func (s *Subscription) Info() []byte { return s.info }
 // Cursor is the number up to which everything was handed out.
 func (s *Subscription) Cursor() Seq { return s.pos }
 
+// Batch is a run of events of the ring, the same for every subscription that
+// stands in front of it.
+type Batch struct {
+	Frames [][]byte // shared; must not be changed
+
+	after, last Seq
+	total       int64         // bytes published up to its end
+	at          time.Duration // when its first event was published, after Ring.began
+	newest      bool          // nothing newer was there when it was made
+}
+
 // Next waits for the next batch of wire frames, in order, without gap or
 // duplicate. The frames are shared and must not be changed. The caller sends
 // one batch before it asks for the next; the time between is how it is judged.
@@ -123,53 +135,68 @@ func (s *Subscription) Next(ctx context.Context) ([][]byte, error) {
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
-		v, wake := s.ring.look()
-		if behind := v.total - s.total; s.live && behind > int64(s.options.MaxBehind) {
-			return nil, s.tooSlow(fmt.Sprintf("%d bytes behind", behind))
-		}
-		if s.pos < v.floor {
-			batch, err := s.backfill(ctx, v.floor)
-			if err != nil || len(batch) > 0 {
-				return batch, err
+		batch, more, err := s.Poll(nil)
+		switch {
+		case errors.Is(err, ErrHistory):
+			frames, err := s.backfill(ctx)
+			if err != nil || len(frames) > 0 {
+				return frames, err
 			}
-			continue
+		case err != nil:
+			return nil, err
+		case batch != nil:
+			return batch.Frames, nil
+		default:
+			select {
+			case <-more:
+			case <-ctx.Done():
+			}
+		}
+	}
+}
+
+// Poll is Next for one goroutine that serves many: it neither waits nor reads
+// the log. If shared begins where s stands, s takes it as its own, so that a
+// batch is made once for all who are equally far; nil is none. A nil batch says
+// that nothing is there, and more is closed when something is; all subscriptions
+// to one ring may wait for the same. Errors: ErrTooSlow, and ErrHistory if Next
+// has to be called.
+func (s *Subscription) Poll(shared *Batch) (batch *Batch, more <-chan struct{}, err error) {
+	v, more := s.ring.look()
+	if behind := v.total - s.total; s.live && behind > int64(s.options.MaxBehind) {
+		return nil, nil, s.tooSlow(fmt.Sprintf("%d bytes behind", behind))
+	}
+	if shared == nil || shared.after != s.pos {
+		if s.pos < v.floor {
+			return nil, nil, ErrHistory
 		}
 		i := v.after(s.pos)
-		if i < len(v.items) {
-			return s.fromRing(v, i)
+		if i == len(v.items) {
+			s.live, s.total = true, v.total
+			return nil, more, nil
 		}
-		s.live, s.total = true, v.total
-		select {
-		case <-wake:
-		case <-ctx.Done():
-		}
+		shared = v.batch(i, s.options.BatchSize)
+		shared.after = s.pos
 	}
+	if age := time.Since(s.ring.began) - shared.at; s.live && age > s.options.MaxAge {
+		return nil, nil, s.tooSlow(fmt.Sprintf("%s behind", age.Round(time.Millisecond)))
+	}
+	s.pos, s.total = shared.last, shared.total
+	s.live = s.live || shared.newest
+	return shared, more, nil
 }
 
-func (s *Subscription) fromRing(v *ringView, i int) ([][]byte, error) {
-	first := &v.items[i]
-	if age := time.Since(s.ring.began) - first.at; s.live && age > s.options.MaxAge {
-		return nil, s.tooSlow(fmt.Sprintf("%s behind", age.Round(time.Millisecond)))
-	}
-	limit := first.before + int64(s.options.BatchSize)
-	end := i + 1
-	for end < len(v.items) && v.items[end].before+int64(len(v.items[end].frame)) <= limit {
-		end++
-	}
-	batch := make([][]byte, 0, end-i)
-	for _, item := range v.items[i:end] {
-		batch = append(batch, item.frame)
-	}
-	last := &v.items[end-1]
-	s.pos, s.total = last.seq, last.before+int64(len(last.frame))
-	s.live = s.live || end == len(v.items)
-	return batch, nil
+// CaughtUp reports that Next would wait.
+func (s *Subscription) CaughtUp() bool {
+	v := s.ring.view.Load()
+	return s.pos >= v.floor && v.after(s.pos) == len(v.items)
 }
 
-// backfill reads a page of history. Every event up to floor is in the log: the
-// ring dropped it, or began above it. What the page holds beyond the floor is
-// good too, and the ring is entered behind it.
-func (s *Subscription) backfill(ctx context.Context, floor Seq) ([][]byte, error) {
+// backfill reads a page of history. Every event up to the ring's floor is in the
+// log: the ring dropped it, or began above it. What the page holds beyond the
+// floor is good too, and the ring is entered behind it.
+func (s *Subscription) backfill(ctx context.Context) ([][]byte, error) {
+	floor := s.ring.view.Load().floor // before the log is read
 	events, err := s.log.Events(ctx, s.pos, batchEvents, s.options.BatchSize)
 	if err != nil {
 		return nil, err

@@ -3,10 +3,23 @@
 //
 // # Ownership
 //
-// A connection is two goroutines, and none of the server's: one that reads a sequencing.Subscription and
-// writes to the socket, and one that reads the socket, to answer pings and to
-// notice that it closed. A timer sends pings. The log publishes and never waits
-// for any of them.
+// A connection that is behind has a goroutine of its own, which reads a
+// sequencing.Subscription, from the log if need be, and waits for the socket. Once
+// it has caught up it is handed to a sender, and that goroutine ends:
+//
+//	accepted ─► own goroutine ──── caught up ────► sender, with many others
+//	             │        ▲                         │
+//	             ▼        └── the socket is full ───┤
+//	            end ◄── too slow, lost, shutdown ───┘
+//
+// A sender is one goroutine that walks over its connections after each
+// publication and writes without waiting. A socket that does not take a batch as
+// a whole has its connection handed back, with the rest. Who holds a connection
+// is the only one to touch its subscription.
+//
+// Besides, each connection has a goroutine that reads the socket, to answer pings
+// and to notice that it closed, and a timer that sends pings. The log publishes
+// and never waits for any of them.
 //
 // # Errors
 //
@@ -17,6 +30,19 @@
 // pings, is cut off without a word: there is nobody to say it to.
 //
 // # Design notes
+//
+// Who writes must not feel who reads. A goroutine per subscriber, woken by a
+// channel, was the first way: after each event nine hundred of them could run, and
+// a request that came then stood behind as many writes of 20 µs. A sender is one
+// goroutine however many it serves, lets others run after each write, and with a
+// crowd it rests as long as it works. There is one for two processors. What they
+// save besides the scheduler's work is the encoding: a batch with its headers is
+// made once for all who are equally far.
+//
+// A sender writes to the descriptor, past the poller, which has no way to ask for
+// a write that does not wait; a deadline in the past forbids the write altogether.
+// The listener must therefore let the descriptor be seen. Where it does not (TLS),
+// a connection keeps its own goroutine.
 //
 // Frames arrive encoded and in batches. The library is used for the handshake,
 // for reading and for closing; the messages are put on the socket here, with
@@ -30,10 +56,16 @@
 // batch, so that a slow peer's ping is not what cuts it off.
 //
 // Frames are copied into a buffer instead of being handed to the kernel as a
-// list: behind the listener that counts connections, or TLS, such a list turns
-// into a write for each part. Buffers come from a pool. A connection with
-// nothing to say has none, the wire replaces the server's buffers of 4 KB by
-// smaller ones, and the handler returns after the upgrade instead of keeping its
-// request and its deep stack: below 14 KB an idle connection, and 29 KB were it
-// run by the handler. The kernel's socket buffers come on top.
+// list: behind a listener that wraps its connections, or TLS, such a list turns
+// into a write for each part. Buffers come from a pool. The wire replaces the
+// server's buffers of 4 KB by smaller ones, and the handler returns after the
+// upgrade instead of keeping its request and its deep stack: an idle connection
+// takes 9 KB, 14 with the goroutine of its own, and 29 were it run by the handler.
+// The kernel's socket buffers come on top. One whose socket is full keeps a batch
+// and a buffer, and the rest of a batch that it shares with all who stopped there.
+//
+// Rejected: a queue per subscriber (memory times subscribers); a goroutine that
+// watches the sockets for room again (epoll by hand, for connections of which
+// there are few at a time, and which the runtime watches as well); writing control
+// frames from the sender (they are rare, and may have to wait).
 package firehose

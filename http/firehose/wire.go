@@ -10,6 +10,7 @@ import (
 	nethttp "net/http"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -37,15 +38,17 @@ var buffers = sync.Pool{New: func() any { b := make([]byte, 0, writeSize); retur
 // called at the same time, except Read.
 type wire struct {
 	net.Conn
-	timeout time.Duration // for one batch
-	early   []byte        // what the peer sent behind its handshake; of Read
-	heard   atomic.Bool   // something was received since the flag was cleared
+	timeout time.Duration   // for one batch
+	early   []byte          // what the peer sent behind its handshake; of Read
+	heard   atomic.Bool     // something was received since the flag was cleared
+	raw     syscall.RawConn // of the socket; nil if it cannot be had
 
 	writing sync.Mutex // held while frames are written
 	ended   bool       // a close frame was sent, or a frame in part: nothing may follow; under writing
 
 	mu      sync.Mutex
 	waiting [3][]byte // the newest close, ping and pong frame not yet written; under mu
+	rest    []byte    // of what was tried; the next that is written, by send; under mu
 }
 
 // Read is the socket's, behind what came with the handshake.
@@ -84,9 +87,10 @@ func (w *wire) control(op byte, payload []byte) error {
 	return err
 }
 
-// send writes each frame as one binary message. Within the time for a batch all
-// of it is in the hands of the kernel, or the wire has ended (errLost). If ctx
-// has ended before the first byte, nothing is written and its cause returned.
+// send writes each frame as one binary message, behind what try has left. Within
+// the time for a batch all of it is in the hands of the kernel, or the wire has
+// ended (errLost). If ctx has ended before the first byte of the frames, none is
+// written and its cause returned.
 func (w *wire) send(ctx context.Context, frames ...[]byte) error {
 	w.writing.Lock()
 	err := w.batch(ctx, frames)
@@ -104,7 +108,16 @@ func (w *wire) batch(ctx context.Context, frames [][]byte) error {
 	}
 	// After the deadline was set: whoever ends ctx may shorten it from then on.
 	if ctx.Err() != nil {
+		_ = w.Conn.SetWriteDeadline(time.Now().Add(goodbye))
+	}
+	if err := w.putRest(); err != nil {
+		return err
+	}
+	if ctx.Err() != nil {
 		return context.Cause(ctx)
+	}
+	if len(frames) == 0 {
+		return nil
 	}
 	pooled := buffers.Get().(*[]byte)
 	defer buffers.Put(pooled)
@@ -136,6 +149,63 @@ func (w *wire) batch(ctx context.Context, frames [][]byte) error {
 	return w.put(buf)
 }
 
+// putRest runs under writing.
+func (w *wire) putRest() error {
+	w.mu.Lock()
+	rest := w.rest
+	w.mu.Unlock()
+	if len(rest) == 0 {
+		return nil
+	}
+	if err := w.put(rest); err != nil {
+		return err
+	}
+	w.mu.Lock()
+	w.rest = nil
+	w.mu.Unlock()
+	return w.arm()
+}
+
+// attempt is a write that does not wait. It is made once and used for many wires.
+type attempt struct {
+	b     []byte
+	n     int
+	err   error
+	write func(fd uintptr) // do
+}
+
+func (a *attempt) do(fd uintptr) { a.n, a.err = syscall.Write(int(fd), a.b) }
+
+// try hands a.b, whole messages, to the kernel as far as it takes them now, and
+// reports whether that is all there is to write. If not, send has to be called.
+// The bytes may be kept until then. Nobody waits for the socket here: neither
+// the descriptor, which is not asked when it is writable, nor for a lock that is
+// held by somebody who does.
+func (w *wire) try(a *attempt) (all bool, err error) {
+	a.n, a.err = 0, nil
+	if w.writing.TryLock() {
+		defer w.writing.Unlock()
+		if w.ended {
+			return false, fmt.Errorf("%w: %w", errLost, net.ErrClosed)
+		}
+		err := w.raw.Control(a.write)
+		if err == nil && a.err != syscall.EAGAIN && a.err != syscall.EINTR {
+			err = a.err
+		}
+		if err != nil {
+			w.ended = true
+			return false, fmt.Errorf("%w: %w", errLost, err)
+		}
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if n := max(a.n, 0); n < len(a.b) {
+		w.rest = a.b[n:] // before writing is let go: a control frame must not come in between
+		return false, nil
+	}
+	return !w.waits(), nil
+}
+
 func appendHeader(b []byte, size int) []byte {
 	b = append(b, final|opBinary)
 	switch {
@@ -148,12 +218,17 @@ func appendHeader(b []byte, size int) []byte {
 	}
 }
 
-// flush writes the control frames that wait, unless somebody is writing: that
-// one comes here next.
+// waits reports that there are control frames to write; under mu.
+func (w *wire) waits() bool {
+	return w.waiting[0] != nil || w.waiting[1] != nil || w.waiting[2] != nil
+}
+
+// flush writes the control frames that wait, unless somebody is writing or has
+// to write a rest: that one comes here next.
 func (w *wire) flush() error {
 	for {
 		w.mu.Lock()
-		idle := w.waiting[0] == nil && w.waiting[1] == nil && w.waiting[2] == nil
+		idle := !w.waits() || len(w.rest) > 0
 		w.mu.Unlock()
 		if idle || !w.writing.TryLock() {
 			return nil
@@ -169,6 +244,10 @@ func (w *wire) flush() error {
 // controls runs under writing. The close frame is the last of all.
 func (w *wire) controls() error {
 	w.mu.Lock()
+	if len(w.rest) > 0 { // since flush looked
+		w.mu.Unlock()
+		return nil
+	}
 	waiting := w.waiting
 	w.waiting = [3][]byte{}
 	w.mu.Unlock()
@@ -223,6 +302,10 @@ func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	}
 	early, _ := rw.Reader.Peek(rw.Reader.Buffered())
 	h.wire.Conn, h.wire.early = conn, append([]byte(nil), early...)
+	// TLS does not offer this, rightly: what is written there would be plain.
+	if c, ok := conn.(syscall.Conn); ok {
+		h.wire.raw, _ = c.SyscallConn() // without it the connection has a goroutine that waits
+	}
 	// The writer holds one control frame: it is flushed after each.
 	return h.wire, bufio.NewReadWriter(bufio.NewReaderSize(h.wire, readBuffer), bufio.NewWriterSize(h.wire, 2+maxControl+1)), nil
 }
