@@ -20,6 +20,8 @@ type Options struct {
 	Tick   time.Duration    // how often the log is looked at unasked (1 s)
 	VFS    string           // SQLite VFS; fault injection plugs in here ("": ours)
 	Logger *slog.Logger     // (slog.Default)
+
+	probe func(m any) // tests: called before a write is decided
 }
 
 // admitted bounds the requests that wait for the actor.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
+	"troupe/actors/mailbox"
 	"troupe/storage/accountdb"
 	"troupe/storage/sqlite"
 )
@@ -24,8 +25,14 @@ func write[M, R any](a *Accounts, decide func(*batch, M) (R, error)) func(contex
 	return func(ctx context.Context, m M, answer func(R, error)) {
 		var r R
 		a.waiting = append(a.waiting, request{
-			ctx:    ctx,
-			decide: func(b *batch) (err error) { r, err = decide(b, m); return err },
+			ctx: ctx,
+			decide: func(b *batch) (err error) {
+				if a.o.probe != nil {
+					a.o.probe(m)
+				}
+				r, err = decide(b, m)
+				return err
+			},
 			answer: func(err error) {
 				if err != nil {
 					var none R
@@ -50,14 +57,7 @@ func (a *Accounts) flush() {
 		requests, a.waiting = requests[:maxBatch], requests[maxBatch:]
 		a.self.Run(a.flush)
 	}
-	changed, gone, err := a.transact(func(b *batch) error {
-		for i := range requests {
-			if err := b.try(&requests[i]); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	changed, gone, err := a.decide(requests)
 	if err == nil {
 		a.o.Index.update(changed, gone)
 	}
@@ -70,6 +70,37 @@ func (a *Accounts) flush() {
 	if a.doubtful {
 		panic(err)
 	}
+}
+
+// decide decides requests in one transaction. A decision that panics has nothing
+// to do with the other people of its batch: its asker is answered, the
+// transaction is begun again without it, and only then does the panic go on.
+func (a *Accounts) decide(requests []request) (changed []Account, gone []syntax.DID, err error) {
+	at := -1 // the request being decided
+	defer func() {
+		p := recover()
+		if p == nil {
+			return
+		}
+		if at >= 0 {
+			requests[at].answer(mailbox.ErrCrashed)
+			rest := append(requests[:at:at], requests[at+1:]...)
+			for a.waiting = append(rest, a.waiting...); len(a.waiting) > 0; {
+				a.flush()
+			}
+		}
+		panic(p)
+	}()
+	return a.transact(func(b *batch) error {
+		for i := range requests {
+			at = i
+			if err := b.try(&requests[i]); err != nil {
+				return err
+			}
+		}
+		at = -1
+		return nil
+	})
 }
 
 // try decides one request. Its refusal takes back its own writes only; failed

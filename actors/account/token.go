@@ -47,6 +47,7 @@ type Tokens struct {
 type Access struct {
 	DID     syntax.DID
 	Scope   Scope
+	Begins  time.Time // the later of iat and nbf; zero: it says neither
 	Expires time.Time
 }
 
@@ -119,15 +120,47 @@ func (t Tokens) sign(typ string, did syntax.DID, scope Scope, expires time.Time,
 // ParseAccess verifies an access token of one of the scopes. Errors:
 // ErrExpiredToken, ErrBadScope, ErrInvalidToken.
 func (t Tokens) ParseAccess(token string, allowed ...Scope) (Access, error) {
+	a, err := t.ReadAccess(token)
+	if err == nil {
+		err = t.Admit(a, allowed...)
+	}
+	if err != nil {
+		return Access{}, err
+	}
+	return a, nil
+}
+
+// ReadAccess verifies an access token of any scope. What it found stays true of
+// that token for good, but for the time: see Admit. Errors: ErrExpiredToken,
+// ErrInvalidToken.
+func (t Tokens) ReadAccess(token string) (Access, error) {
 	c, err := t.parse(token, typeAccess, false)
 	if err != nil {
 		return Access{}, err
 	}
-	scope := Scope(c.Scope)
-	if scope == ScopeRefresh || !slices.Contains(allowed, scope) {
-		return Access{}, ErrBadScope
+	a := Access{DID: syntax.DID(c.Subject), Scope: Scope(c.Scope), Expires: c.ExpiresAt.Time}
+	for _, begin := range []*jwt.NumericDate{c.IssuedAt, c.NotBefore} {
+		if begin != nil && begin.After(a.Begins) {
+			a.Begins = begin.Time
+		}
 	}
-	return Access{DID: syntax.DID(c.Subject), Scope: scope, Expires: c.ExpiresAt.Time}, nil
+	return a, nil
+}
+
+// Admit judges a token that ReadAccess has verified, perhaps a while ago, by
+// the time and by the scopes that are asked for. Errors: ErrExpiredToken,
+// ErrBadScope, ErrInvalidToken.
+func (t Tokens) Admit(a Access, allowed ...Scope) error {
+	now := t.now()
+	switch {
+	case a.Begins.After(now.Add(leeway)):
+		return fmt.Errorf("%w: from the future", ErrInvalidToken)
+	case !now.Before(a.Expires):
+		return ErrExpiredToken
+	case a.Scope == ScopeRefresh || !slices.Contains(allowed, a.Scope):
+		return ErrBadScope
+	}
+	return nil
 }
 
 // ParseRefresh verifies a refresh token. Errors: ErrExpiredToken, ErrBadScope, ErrInvalidToken.

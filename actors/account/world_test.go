@@ -30,6 +30,7 @@ type world struct {
 	clock atomic.Int64 // µs
 	tick  time.Duration
 	vfs   string
+	probe func(any)
 }
 
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -42,7 +43,7 @@ func newWorld(t testing.TB, log sequencing.Log) *world {
 // newWorldWith has the file on a file system of its own.
 func newWorldWith(t testing.TB, log sequencing.Log, vfs string) *world {
 	t.Helper()
-	w := &world{t: t, path: filepath.Join(t.TempDir(), accountdb.FileName), log: log, tick: time.Hour, vfs: vfs}
+	w := &world{t: t, path: filepath.Join(t.TempDir(), accountdb.FileName), log: log, tick: time.Hour, vfs: vfs, probe: func(any) {}}
 	w.clock.Store(noon.UnixMicro())
 	w.start()
 	t.Cleanup(w.stop)
@@ -57,7 +58,7 @@ func (w *world) start() {
 	w.t.Helper()
 	w.sys, w.index = mailbox.NewSystem(slog.New(slog.DiscardHandler)), NewIndex()
 	var err error
-	w.h, err = Spawn(w.sys, Options{Path: w.path, Log: w.log, Index: w.index, Now: w.now, Tick: w.tick, VFS: w.vfs, Logger: slog.New(slog.DiscardHandler)})
+	w.h, err = Spawn(w.sys, Options{Path: w.path, Log: w.log, Index: w.index, Now: w.now, Tick: w.tick, VFS: w.vfs, probe: func(m any) { w.probe(m) }, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		w.t.Fatal(err)
 	}
