@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
@@ -23,6 +24,7 @@ import (
 type committer struct {
 	log     *SQLiteLog
 	db      *logdb.DB
+	path    string
 	options LogOptions
 	logger  *slog.Logger
 
@@ -33,8 +35,12 @@ type committer struct {
 
 	unanswered []*request // of the running batch, for abandon
 	walBytes   int        // written since the last checkpoint, estimated
+	copying    bool       // a goroutine copies the WAL back
 	busyTold   time.Time  // last warning about a locked file
 	failed     error      // why the log has stopped, or nil
+
+	beside sync.WaitGroup // the copying goroutine
+	copier *logdb.Copier  // owned by that goroutine while there is one; nil before the first
 }
 
 // cachedHead is a head with its name inside the file. It is never changed once
@@ -45,7 +51,7 @@ type cachedHead struct {
 }
 
 func newCommitter(ctx context.Context, db *logdb.DB, path string, o LogOptions) (*committer, error) {
-	c := &committer{db: db, options: o, logger: o.Logger}
+	c := &committer{db: db, path: path, options: o, logger: o.Logger}
 	var err error
 	if c.heads, err = simplelru.NewLRU[syntax.DID, *cachedHead](o.HeadCache, nil); err != nil {
 		return nil, err
@@ -89,6 +95,10 @@ func newCommitter(ctx context.Context, db *logdb.DB, path string, o LogOptions) 
 func (c *committer) run() {
 	defer func() {
 		c.numbers.close()
+		c.beside.Wait()
+		if c.copier != nil {
+			_ = c.copier.Close()
+		}
 		_ = c.db.Close()
 		close(c.log.ended)
 	}()
@@ -142,37 +152,8 @@ func (c *committer) rest() {
 		// tries again and decides what the error means.
 		c.logger.Warn("cannot reserve numbers ahead", "error", err)
 	}
-	if c.walBytes >= checkpointBytes {
-		c.checkpoint()
-	}
-}
-
-const (
-	// checkpointBytes written to the WAL are copied back at once. Fewer, larger
-	// checkpoints copy a head row that changes all the time only once.
-	checkpointBytes = 24 << 20
-	// walLimit: readers that follow each other without a pause keep the WAL from
-	// starting over. From this size on they are held back for a moment.
-	walLimit = 192 << 20
-)
-
-func (c *committer) checkpoint() {
-	start := time.Now()
-	c.walBytes = 0
-	ctx := context.Background()
-	err := c.db.Checkpoint(ctx, false)
-	if err == nil && c.db.WALSize() > walLimit {
-		c.log.views.pause(func() { err = c.db.Checkpoint(ctx, true) })
-	}
-	checkpointSeconds.Observe(time.Since(start).Seconds())
-	switch {
-	case err == nil:
-	case errors.Is(err, sqlite.ErrSync):
-		c.fatal(err)
-	default:
-		// Nothing is lost: every commit is in the WAL. A disk that is full or
-		// broken shows itself to the next commit.
-		c.logger.Warn("checkpoint of the event log failed", "error", err)
+	if c.walBytes >= checkpointBytes && !c.copying {
+		c.copyBack()
 	}
 }
 

@@ -27,7 +27,7 @@ var (
 	corruptRows = promauto.NewCounter(prometheus.CounterOpts{
 		Name: "troupe_log_corrupt_reads_total", Help: "Reads that met a damaged row and stopped there."})
 	checkpointSeconds = promauto.NewHistogram(prometheus.HistogramOpts{
-		Name: "troupe_log_checkpoint_seconds", Help: "Time of one checkpoint of the log.",
+		Name: "troupe_log_checkpoint_seconds", Help: "Time for which one checkpoint of the log held up appends.",
 		Buckets: prometheus.ExponentialBuckets(0.001, 2, 12)})
 
 	subscribersGauge = promauto.NewGauge(prometheus.GaugeOpts{

@@ -67,7 +67,8 @@ func (db *DB) Read(ctx context.Context, fn func(*Reader) error) error {
 	return db.sql.Read(ctx, func(r *sqlite.Reader) error { return fn(&Reader{r}) })
 }
 
-// Checkpoint copies the WAL into the file. It is the writer's business alone.
+// Checkpoint copies the WAL into the file, and lets it start over if nothing is
+// left to copy. Beside a Copier at work it is sqlite.ErrBusy.
 // With truncate the WAL is emptied as well; a reader in a transaction makes
 // that sqlite.ErrBusy.
 func (db *DB) Checkpoint(ctx context.Context, truncate bool) error {
@@ -85,6 +86,34 @@ func (db *DB) WALSize() int64 {
 
 // Close closes the handle.
 func (db *DB) Close() error { return db.sql.Close() }
+
+// Copier is a handle that only copies the WAL into the file. It may do so while
+// the writer goes on, and belongs to one goroutine at a time.
+type Copier struct{ sql *sqlite.DB }
+
+// OpenCopier opens an existing log for copying.
+func OpenCopier(ctx context.Context, path, vfs string) (*Copier, error) {
+	sql, err := sqlite.Open(ctx, path, Schema, sqlite.Options{
+		Durability: sqlite.Full, NoAutoCheckpoint: true, MaxMemory: readerMemory, VFS: vfs,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("logdb: open copier: %w", err)
+	}
+	return &Copier{sql}, nil
+}
+
+// Copy copies what is committed, as far as no reader needs the older pages, and
+// syncs the file. What the writer adds meanwhile is left for its own Checkpoint,
+// which has little to do then.
+func (c *Copier) Copy(ctx context.Context) error {
+	if err := c.sql.Checkpoint(ctx, false); err != nil {
+		return err
+	}
+	return c.sql.Sync() // a checkpoint that was overtaken has synced nothing
+}
+
+// Close closes the handle.
+func (c *Copier) Close() error { return c.sql.Close() }
 
 // View is a read-only handle: it never waits for the writer, nor the writer for
 // it. It belongs to one goroutine at a time.

@@ -6,7 +6,8 @@
 //
 // A [DB] writes, and belongs to one goroutine: the committer of package
 // sequencing. A [View] only reads; any number of them may be open beside the
-// writer, each used by one goroutine at a time. Neither waits for the other.
+// writer, each used by one goroutine at a time. Neither waits for the other. A
+// [Copier] writes nothing new: it copies the WAL into the file beside the writer.
 //
 // # On disk
 //
