@@ -69,11 +69,11 @@ func (k keyRule) check(rkey syntax.RecordKey) error {
 	}
 	switch k.kind {
 	case keyTID:
-		if _, err := syntax.ParseTID(string(rkey)); err != nil {
+		if !formats["tid"].valid(string(rkey)) {
 			return p.fail("must be a valid TID")
 		}
 	case keyNSID:
-		if _, err := syntax.ParseNSID(string(rkey)); err != nil {
+		if !formats["nsid"].valid(string(rkey)) {
 			return p.fail("must be a valid nsid")
 		}
 	case keyLiteral:

@@ -66,6 +66,22 @@ func (m *Method) Takes(mediaType string) bool {
 // into the input before the body.
 func (m *Method) Defaults() json.RawMessage { return m.defaults }
 
+// InputText reports whether a property of a JSON input is a string, and of which format ("" = any).
+func (m *Method) InputText(property string) (format string, ok bool) {
+	if m.input == nil {
+		return "", false
+	}
+	s := m.input.resolved()
+	if s.kind != kindObject || s.object.byName[property] == nil {
+		return "", false
+	}
+	s = s.object.byName[property].schema.resolved()
+	if s.kind != kindString {
+		return "", false
+	}
+	return s.text.format.name, true
+}
+
 // CheckInput checks a decoded JSON body, in the shapes of encoding/json or of dag.Decode, against the schema.
 // It does not change v. Errors are of type ErrInvalid; their paths begin with "Input".
 func (m *Method) CheckInput(v any) error {

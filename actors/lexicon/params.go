@@ -39,6 +39,21 @@ func (m *Method) ParseParams(q url.Values) (Params, error) {
 	return params, nil
 }
 
+// CheckText holds one value of a string parameter to the schema, as ParseParams does.
+func (p *Param) CheckText(v string) error {
+	where := path{name: p.Name}
+	return paramError(p.schema.text.check(v, &where))
+}
+
+// Value converts one value of a parameter that is no array, as ParseParams does.
+func (p *Param) Value(v string) (any, error) {
+	value, err := p.parse([]string{v})
+	return value, paramError(err)
+}
+
+// Preset returns the default of the parameter, nil if it has none.
+func (p *Param) Preset() any { return p.preset() }
+
 func paramError(err error) error {
 	if e, ok := err.(ErrInvalid); ok {
 		e.Message = "Error: " + e.Message
