@@ -71,7 +71,7 @@ func (h Repo) ApplyWrites(ctx context.Context, who auth.Writer, in ApplyWritesIn
 	for i, w := range r.Results {
 		out.Results[i] = BatchResult{Type: applyWrites + "#" + string(w.Action) + "Result"}
 		if w.Action != sequencing.ActionDelete {
-			out.Results[i].URI, out.Results[i].CID = uri(a.DID, w.Collection, w.RKey), w.CID.String()
+			out.Results[i].URI, out.Results[i].CID = uri(a.DID, w.Collection, w.RKey), cidText(w.CID)
 			out.Results[i].ValidationStatus = statuses[i]
 		}
 	}

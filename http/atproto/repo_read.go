@@ -6,11 +6,14 @@ import (
 	"errors"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
+	"github.com/ipfs/go-cid"
 
 	"troupe/actors/identity"
 	"troupe/actors/mailbox"
 	"troupe/actors/repo"
 	"troupe/http/auth"
+	"troupe/http/xrpc"
+	"troupe/storage/dag"
 )
 
 // GetRecordIn holds the parameters of com.atproto.repo.getRecord.
@@ -23,17 +26,25 @@ type GetRecordIn struct {
 
 // RecordView is a record as clients read it.
 type RecordView struct {
-	URI   string          `json:"uri"`
-	CID   string          `json:"cid"`
-	Value json.RawMessage `json:"value"`
+	URI    string
+	CID    cid.Cid
+	Record []byte // DAG-CBOR
+}
+
+// AppendJSON implements xrpc.Appender: the record goes from its CBOR straight
+// into the answer.
+func (v RecordView) AppendJSON(dst []byte) ([]byte, error) {
+	dst = xrpc.AppendString(append(dst, `{"uri":`...), v.URI)
+	dst = dag.AppendCIDText(append(dst, `,"cid":"`...), v.CID)
+	dst, err := dag.AppendJSON(append(dst, `","value":`...), v.Record)
+	return append(dst, '}'), err
 }
 
 // GetRecord reads one record of an account of this server.
 func (h Repo) GetRecord(ctx context.Context, _ auth.Nobody, in GetRecordIn) (RecordView, error) {
-	missing := RecordMissing{"at://" + in.Repo.String() + "/" + in.Collection.String() + "/" + in.RKey.String()}
 	a, ok := h.account(in.Repo)
 	if !ok || !a.Active() {
-		return RecordView{}, missing
+		return RecordView{}, in.missing()
 	}
 	m := repo.GetRecord{Collection: in.Collection, RKey: in.RKey}
 	if in.CID != "" {
@@ -46,12 +57,16 @@ func (h Repo) GetRecord(ctx context.Context, _ auth.Nobody, in GetRecordIn) (Rec
 	found, err := mailbox.Ask(ctx, h.repo(a.DID), m)
 	switch {
 	case errors.Is(err, repo.ErrRecordNotFound):
-		return RecordView{}, missing
+		return RecordView{}, in.missing()
 	case err != nil:
 		return RecordView{}, err
 	}
-	value, err := toJSON(found.Bytes)
-	return RecordView{URI: uri(a.DID, in.Collection, in.RKey), CID: found.CID.String(), Value: value}, err
+	return RecordView{URI: uri(a.DID, in.Collection, in.RKey), CID: found.CID, Record: found.Bytes}, nil
+}
+
+// missing says that there is no such record, in the words of the request.
+func (in GetRecordIn) missing() error {
+	return RecordMissing{"at://" + in.Repo.String() + "/" + in.Collection.String() + "/" + in.RKey.String()}
 }
 
 // ListRecordsIn holds the parameters of com.atproto.repo.listRecords.
@@ -65,8 +80,26 @@ type ListRecordsIn struct {
 
 // ListRecordsOut answers listRecords.
 type ListRecordsOut struct {
-	Cursor  string       `json:"cursor,omitempty"`
-	Records []RecordView `json:"records"`
+	Cursor  string // "": there is no next page
+	Records []RecordView
+}
+
+// AppendJSON implements xrpc.Appender.
+func (out ListRecordsOut) AppendJSON(dst []byte) (_ []byte, err error) {
+	dst = append(dst, '{')
+	if out.Cursor != "" {
+		dst = append(xrpc.AppendString(append(dst, `"cursor":`...), out.Cursor), ',')
+	}
+	dst = append(dst, `"records":[`...)
+	for i, r := range out.Records {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		if dst, err = r.AppendJSON(dst); err != nil {
+			return dst, err
+		}
+	}
+	return append(dst, "]}"...), nil
 }
 
 // ListRecords reads a page of a collection, newest keys first.
@@ -83,11 +116,7 @@ func (h Repo) ListRecords(ctx context.Context, _ auth.Nobody, in ListRecordsIn) 
 	}
 	out := ListRecordsOut{Records: make([]RecordView, len(page))}
 	for i, r := range page {
-		value, err := toJSON(r.Bytes)
-		if err != nil {
-			return ListRecordsOut{}, err
-		}
-		out.Records[i] = RecordView{URI: uri(a.DID, r.Collection, r.RKey), CID: r.CID.String(), Value: value}
+		out.Records[i] = RecordView{URI: uri(a.DID, r.Collection, r.RKey), CID: r.CID, Record: r.Bytes}
 		out.Cursor = r.RKey.String()
 	}
 	return out, nil

@@ -13,6 +13,7 @@ import (
 	"troupe/actors/mailbox"
 	"troupe/actors/repo"
 	"troupe/http/auth"
+	"troupe/http/xrpc"
 	"troupe/sequencing"
 	"troupe/storage/dag"
 )
@@ -27,7 +28,13 @@ func commitMeta(c *repo.Commit) *CommitMeta {
 	if c == nil {
 		return nil
 	}
-	return &CommitMeta{CID: c.CID.String(), Rev: c.Rev.String()}
+	return &CommitMeta{CID: cidText(c.CID), Rev: c.Rev.String()}
+}
+
+// cidText is c.String() without the copies on the way.
+func cidText(c cid.Cid) string {
+	var buf [64]byte
+	return string(dag.AppendCIDText(buf[:0], c))
 }
 
 // Validation outcomes (com.atproto.repo.createRecord#validationStatus).
@@ -87,6 +94,21 @@ type RecordOut struct {
 	CID              string      `json:"cid"`
 	Commit           *CommitMeta `json:"commit,omitempty"`
 	ValidationStatus string      `json:"validationStatus,omitempty"`
+}
+
+// AppendJSON implements xrpc.Appender.
+func (out RecordOut) AppendJSON(dst []byte) ([]byte, error) {
+	dst = xrpc.AppendString(append(dst, `{"uri":`...), out.URI)
+	dst = xrpc.AppendString(append(dst, `,"cid":`...), out.CID)
+	if c := out.Commit; c != nil {
+		dst = xrpc.AppendString(append(dst, `,"commit":{"cid":`...), c.CID)
+		dst = xrpc.AppendString(append(dst, `,"rev":`...), c.Rev)
+		dst = append(dst, '}')
+	}
+	if out.ValidationStatus != "" {
+		dst = xrpc.AppendString(append(dst, `,"validationStatus":`...), out.ValidationStatus)
+	}
+	return append(dst, '}'), nil
 }
 
 // CreateRecord writes a new record.
@@ -158,7 +180,7 @@ func (h Repo) PutRecord(ctx context.Context, who auth.Writer, in PutRecordIn) (R
 func recordOut(did syntax.DID, r repo.WriteResult, status string) RecordOut {
 	// Suppressed duplicates have no result: the one result is the write asked for.
 	w := r.Results[len(r.Results)-1]
-	return RecordOut{URI: uri(did, w.Collection, w.RKey), CID: w.CID.String(), Commit: commitMeta(r.Commit), ValidationStatus: status}
+	return RecordOut{URI: uri(did, w.Collection, w.RKey), CID: cidText(w.CID), Commit: commitMeta(r.Commit), ValidationStatus: status}
 }
 
 // DeleteRecordIn is the input of com.atproto.repo.deleteRecord.

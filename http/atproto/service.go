@@ -1,7 +1,6 @@
 package atproto
 
 import (
-	"encoding/json"
 	"log/slog"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
@@ -14,7 +13,6 @@ import (
 	"troupe/actors/saga"
 	"troupe/http/auth"
 	"troupe/sequencing"
-	"troupe/storage/dag"
 )
 
 // Service is what the handlers of every namespace ask.
@@ -92,11 +90,6 @@ func (s *Service) visible(who auth.Viewer, did syntax.DID) (account.Account, err
 
 // repo is the actor of an account.
 func (s *Service) repo(did syntax.DID) mailbox.Address[*repo.Repo] { return s.Repos.Of(did.String()) }
-
-// toJSON puts a record into its JSON form.
-func toJSON(record []byte) (json.RawMessage, error) {
-	return dag.AppendJSON(make([]byte, 0, 2*len(record)), record)
-}
 
 // handleOf is the handle as clients are told it.
 func handleOf(a account.Account) syntax.Handle {

@@ -20,10 +20,10 @@ const jsonType = "application/json"
 type bound struct {
 	Route
 	method   *lexicon.Method
-	fields   []field        // of P
-	members  map[string]int // of I, by property; nil = left to encoding/json
-	json     bool           // the input is JSON
-	observer observer
+	fields   []field           // of P
+	members  map[string]member // of I, by property; nil = left to encoding/json
+	json     bool              // the input is JSON
+	observer *observer
 }
 
 // bind holds a route to its schema, so that a mistake shows at start and not when somebody calls.
@@ -32,7 +32,7 @@ func bind(r Route, catalog *lexicon.Catalog) (*bound, error) {
 	if !ok {
 		return nil, fmt.Errorf("xrpc: %s is in no lexicon", r.NSID)
 	}
-	b := &bound{Route: r, method: m, json: m.Input == jsonType, members: membersOf(r.input)}
+	b := &bound{Route: r, method: m, json: m.Input == jsonType, members: membersOf(r.input, m)}
 	problem := func(format string, args ...any) error {
 		return fmt.Errorf("xrpc: %s: %s", r.NSID, fmt.Sprintf(format, args...))
 	}

@@ -75,12 +75,12 @@ func bodyPresent(r *http.Request) bool {
 // refuseBody is for methods that take none: a chunked body may turn out to be empty, anything else is an error.
 func (c *Call) refuseBody() error {
 	r := c.Request
+	if r.ContentLength == 0 {
+		return nil
+	}
 	unexpected := invalid("A request body was sent to a method that takes none", nil)
 	if r.ContentLength > 0 {
 		return unexpected
-	}
-	if r.ContentLength == 0 {
-		return nil
 	}
 	_, err := io.ReadFull(newPacedReader(c, 0), make([]byte, 1))
 	if err == io.EOF {
@@ -98,6 +98,9 @@ func (b *bound) checkType(r *http.Request) error {
 	header := r.Header.Get("Content-Type")
 	if header == "" {
 		return invalid("A Content-Type header is required", nil)
+	}
+	if b.json && header == jsonType {
+		return nil // as nearly always
 	}
 	media, params, err := mime.ParseMediaType(header)
 	if err != nil && !errors.Is(err, mime.ErrInvalidMediaParameter) || !strings.Contains(media, "/") {

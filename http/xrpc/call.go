@@ -16,14 +16,15 @@ type Call struct {
 	Request   *http.Request
 	NSID      syntax.NSID
 	Route     *Route         // nil on the way to Options.Fallback
-	Params    lexicon.Params // checked query parameters; nil on the way to Options.Fallback
+	Params    lexicon.Params // checked query parameters of a Procedure; others are given theirs
 	ClientIP  netip.Addr     // of the client, behind trusted proxies (see ClientIP)
 	RequestID string         // also sent as X-Request-Id and logged
 
-	server  *Server
-	writer  *recorder
-	outside bool  // has left the door already
-	charged int64 // bytes of body that count against the server's memory for bodies
+	server   *Server
+	writer   *recorder
+	recorder recorder // what writer points to
+	outside  bool     // has left the door already
+	charged  int64    // bytes of body that count against the server's memory for bodies
 }
 
 // Header is the header of the response to come; verifiers and handlers add to it (DPoP-Nonce, Atproto-Repo-Rev …).

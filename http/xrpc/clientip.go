@@ -14,7 +14,11 @@ func ClientIP(r *http.Request) netip.Addr {
 	if ok && !trusted(client) {
 		return client
 	}
-	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	forwarded := r.Header["X-Forwarded-For"]
+	if len(forwarded) == 0 {
+		return client
+	}
+	hops := strings.Split(strings.Join(forwarded, ","), ",")
 	for i := len(hops) - 1; i >= 0; i-- {
 		hop, ok := peer(strings.TrimSpace(hops[i]))
 		if !ok {
@@ -30,8 +34,10 @@ func ClientIP(r *http.Request) netip.Addr {
 
 // peer parses an address with or without a port, a zone or brackets.
 func peer(s string) (netip.Addr, bool) {
-	if a, err := netip.ParseAddrPort(s); err == nil {
-		return a.Addr().Unmap().WithZone(""), true
+	if strings.IndexByte(s, ':') >= 0 { // otherwise there is no port
+		if a, err := netip.ParseAddrPort(s); err == nil {
+			return a.Addr().Unmap().WithZone(""), true
+		}
 	}
 	a, err := netip.ParseAddr(strings.Trim(s, "[]"))
 	return a.Unmap().WithZone(""), err == nil

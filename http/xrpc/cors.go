@@ -3,8 +3,11 @@ package xrpc
 import "net/http"
 
 // exposed are the response headers that browsers show to scripts of other origins.
-const exposed = "DPoP-Nonce, WWW-Authenticate, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, " +
-	"RateLimit-Policy, Retry-After, Atproto-Repo-Rev, Atproto-Content-Labelers, X-Request-Id"
+// It is shared by all answers: header values are replaced, never changed in place.
+var exposed = []string{"DPoP-Nonce, WWW-Authenticate, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, " +
+	"RateLimit-Policy, Retry-After, Atproto-Repo-Rev, Atproto-Content-Labelers, X-Request-Id"}
+
+var everyOrigin = []string{"*"}
 
 // CORS opens a handler to scripts of every origin: the API uses no cookies, so there is nothing to protect. It answers
 // preflight requests itself. Routes that use cookies (the OAuth pages) must not be wrapped.
@@ -20,9 +23,9 @@ func CORS(next http.Handler) http.Handler {
 
 // cors sets the headers, and reports whether the request was a preflight that wants no more than these.
 func cors(h http.Header, r *http.Request) (preflight bool) {
-	h.Set("Access-Control-Allow-Origin", "*")
+	h["Access-Control-Allow-Origin"] = everyOrigin
 	if r.Method != http.MethodOptions {
-		h.Set("Access-Control-Expose-Headers", exposed)
+		h["Access-Control-Expose-Headers"] = exposed
 		return false
 	}
 	h.Set("Access-Control-Allow-Methods", "GET, HEAD, POST")

@@ -44,6 +44,11 @@
 // duplicates, types) and decoded property by property with encoding/json; a json.RawMessage aliases the body, so a record
 // is first parsed by storage/dag.
 //
+// What nearly every request looks like takes a short way: a path that names a route skips the router ([Server.Before]),
+// a query string of single values skips the maps (quickParams), strings whose syntax the lexicon has checked are not
+// parsed again, an output that is an [Appender] skips encoding/json, the pieces of one answer share one deadline. None
+// of these refuses anything: what is unusual goes the long way, which alone knows the errors.
+//
 // JSON bodies are read as sent before they are decompressed. A streaming decompressor would hold its window, up to
 // 16 MB for brotli, for as long as the sender likes.
 //

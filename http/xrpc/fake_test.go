@@ -146,7 +146,7 @@ func newFake(t testing.TB, change func(*xrpc.Options)) *fake {
 	e := echo.New()
 	e.GET("/xrpc/_health", func(c echo.Context) error { return c.String(200, "fine") })
 	f.xrpc.Mount(e)
-	f.Server = httptest.NewServer(e)
+	f.Server = httptest.NewServer(f.xrpc.Before(e))
 	f.addr = f.Listener.Addr().String()
 	t.Cleanup(f.Close)
 	return f

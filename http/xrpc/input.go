@@ -110,13 +110,17 @@ func (b *bound) decode(body []byte) (any, error) {
 	}
 	into := reflect.ValueOf(in).Elem()
 	return in, lexicon.Members(body, func(name string, value []byte) error {
-		i, ok := b.members[name]
+		m, ok := b.members[name]
 		if !ok {
 			return nil
 		}
-		field := into.Field(i)
-		if field.Type() == rawType {
+		field := into.Field(m.index)
+		switch {
+		case m.raw:
 			field.SetBytes(value) // the record, perhaps a megabyte: neither read nor copied
+			return nil
+		case m.plain && value[0] == '"' && bytes.IndexByte(value, '\\') < 0:
+			field.SetString(string(value[1 : len(value)-1]))
 			return nil
 		}
 		return unmarshal("Input/"+name, value, field.Addr().Interface())
@@ -138,13 +142,20 @@ func unmarshal(path string, text []byte, into any) error {
 	return nil
 }
 
+// member is the field that a property of a body goes to.
+type member struct {
+	index int
+	raw   bool // a json.RawMessage
+	plain bool // a string that the lexicon has checked as far as its type would
+}
+
 // membersOf maps the properties of a body to the fields of its struct. It returns nil for what encoding/json has to
 // sort out as a whole: types that are no plain structs, embedded fields, options other than omitempty.
-func membersOf(t reflect.Type) map[string]int {
+func membersOf(t reflect.Type, method *lexicon.Method) map[string]member {
 	if t == nil || t.Kind() != reflect.Struct || reflect.PointerTo(t).Implements(reflect.TypeFor[json.Unmarshaler]()) {
 		return nil
 	}
-	members := make(map[string]int, t.NumField())
+	members := make(map[string]member, t.NumField())
 	for i := range t.NumField() {
 		f := t.Field(i)
 		name, option, _ := strings.Cut(f.Tag.Get("json"), ",")
@@ -155,7 +166,8 @@ func membersOf(t reflect.Type) map[string]int {
 			name = f.Name
 		}
 		if f.IsExported() && f.Tag.Get("json") != "-" {
-			members[name] = i
+			format, text := method.InputText(name)
+			members[name] = member{i, f.Type == rawType, text && isPlain(f.Type, lexicon.Param{Type: lexicon.String, Format: format})}
 		}
 	}
 	return members

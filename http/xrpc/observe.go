@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -55,12 +56,28 @@ func register[C prometheus.Collector](r prometheus.Registerer, c C) C {
 
 // observer holds a method's series, so that a request does not look them up.
 type observer struct {
-	nsid    string
-	seconds prometheus.Observer
+	nsid     string
+	seconds  prometheus.Observer
+	requests *prometheus.CounterVec
+	ok       atomic.Pointer[prometheus.Counter] // of status 200; nil until the first
 }
 
-func (m *metrics) observer(nsid string) observer {
-	return observer{nsid, m.seconds.WithLabelValues(nsid)}
+func (m *metrics) observer(nsid string) *observer {
+	return &observer{nsid: nsid, seconds: m.seconds.WithLabelValues(nsid), requests: m.requests}
+}
+
+func (o *observer) count(status int) {
+	if status != http.StatusOK {
+		o.requests.WithLabelValues(o.nsid, strconv.Itoa(status)).Inc()
+		return
+	}
+	ok := o.ok.Load()
+	if ok == nil {
+		c := o.requests.WithLabelValues(o.nsid, "200")
+		ok = &c
+		o.ok.Store(ok)
+	}
+	(*ok).Inc()
 }
 
 // observe counts and logs a request that has been answered.
@@ -75,7 +92,7 @@ func (s *Server) observe(c *Call, began time.Time) {
 		status = http.StatusOK // what the server makes of a handler that wrote nothing
 	}
 	o.seconds.Observe(took.Seconds())
-	s.metrics.requests.WithLabelValues(o.nsid, strconv.Itoa(status)).Inc()
+	o.count(status)
 	if !s.log.Enabled(context.Background(), slog.LevelInfo) {
 		return
 	}
@@ -96,15 +113,24 @@ func short(s string) string { return s[:min(len(s), 200)] }
 
 // authenticated marks the answer to whoever says who he is.
 func authenticated(h http.Header, r *http.Request) {
-	if r.Header.Get("Authorization") != "" {
+	if values := r.Header["Authorization"]; len(values) > 0 && values[0] != "" {
 		private(h)
 	}
 }
 
 // private marks an answer that was made for one caller, so that shared caches neither keep nor mix it up.
 func private(h http.Header) {
-	h.Set("Cache-Control", "private")
-	if !slices.Contains(h.Values("Vary"), "Authorization") {
+	h["Cache-Control"] = privateCache
+	switch vary := h["Vary"]; {
+	case len(vary) == 0:
+		h["Vary"] = varyAuthorization
+	case !slices.Contains(vary, "Authorization"):
 		h.Add("Vary", "Authorization")
 	}
 }
+
+// Shared by all answers: header values are replaced or copied to grow, never changed in place.
+var (
+	privateCache      = []string{"private"}
+	varyAuthorization = []string{"Authorization"}
+)

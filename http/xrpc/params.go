@@ -3,9 +3,7 @@ package xrpc
 import (
 	"encoding"
 	"fmt"
-	"net/url"
 	"reflect"
-	"strings"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
@@ -17,6 +15,7 @@ type field struct {
 	name  string
 	index int
 	set   func(into reflect.Value, v any) error
+	plain bool // a string that needs no more than SetString
 }
 
 // fieldsOf plans how parameters get into a struct. Every tagged field must be declared by the lexicon, with a type that
@@ -40,7 +39,7 @@ func fieldsOf(t reflect.Type, m *lexicon.Method) ([]field, error) {
 		if err != nil {
 			return nil, fmt.Errorf("parameter %q: %w", name, err)
 		}
-		fields = append(fields, field{name, i, set})
+		fields = append(fields, field{name, i, set, isPlain(f.Type, p) && !p.Array})
 	}
 	return fields, nil
 }
@@ -88,7 +87,7 @@ func setter(t reflect.Type, p lexicon.Param) (func(reflect.Value, any) error, er
 func scalarSetter(t reflect.Type, p lexicon.Param) (func(reflect.Value, any) error, error) {
 	kind := t.Kind()
 	switch {
-	case p.Type == lexicon.String && kind == reflect.String && (t.PkgPath() == "" || checkedBy[t] == p.Format && p.Format != ""):
+	case isPlain(t, p):
 		return func(into reflect.Value, v any) error { into.SetString(v.(string)); return nil }, nil
 	case p.Type == lexicon.String && reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]()):
 		return func(into reflect.Value, v any) error {
@@ -114,6 +113,12 @@ func scalarSetter(t reflect.Type, p lexicon.Param) (func(reflect.Value, any) err
 	return nil, fmt.Errorf("a field of type %v cannot hold it", t)
 }
 
+// isPlain reports whether a checked value of the parameter, or of its elements, is a value of type t as it is.
+func isPlain(t reflect.Type, p lexicon.Param) bool {
+	return p.Type == lexicon.String && t.Kind() == reflect.String &&
+		(t.PkgPath() == "" || p.Format != "" && checkedBy[t] == p.Format)
+}
+
 // checkedBy lists the types whose syntax a lexicon's string format has already checked, so that it need not be parsed
 // a second time.
 var checkedBy = map[reflect.Type]string{
@@ -128,67 +133,4 @@ var checkedBy = map[reflect.Type]string{
 	reflect.TypeFor[syntax.RecordKey]():    "record-key",
 	reflect.TypeFor[syntax.TID]():          "tid",
 	reflect.TypeFor[syntax.URI]():          "uri",
-}
-
-// parseParams checks the query string and fills a new P.
-func (b *bound) parseParams(c *Call) (any, error) {
-	q, err := parseQuery(c.Request.URL.RawQuery, b.loose)
-	if err != nil {
-		return nil, err
-	}
-	if c.Params, err = b.method.ParseParams(q); err != nil || b.params == nil {
-		return nil, err
-	}
-	p := reflect.New(b.params)
-	for i := range b.fields {
-		f := &b.fields[i]
-		if v, ok := c.Params[f.name]; ok {
-			if err := f.set(p.Elem().Field(f.index), v); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return p.Interface(), nil
-}
-
-// maxParams bounds the work that one query string can cause.
-const maxParams = 1000
-
-// parseQuery is url.ParseQuery without its dislike of semicolons, which are ordinary characters to every other client
-// and server, but with its refusal of broken escapes.
-func parseQuery(raw string, loose bool) (url.Values, error) {
-	if raw == "" {
-		return nil, nil
-	}
-	if strings.Count(raw, "&") >= maxParams {
-		return nil, invalid("Too many query parameters", nil)
-	}
-	q := url.Values{}
-	for pair := range strings.SplitSeq(raw, "&") {
-		if pair == "" {
-			continue
-		}
-		key, value, _ := strings.Cut(pair, "=")
-		key, err := url.QueryUnescape(key)
-		if err == nil {
-			value, err = url.QueryUnescape(value)
-		}
-		if err != nil {
-			return nil, invalid("The query string is not properly encoded", err)
-		}
-		if loose {
-			key = tighten(key)
-		}
-		q[key] = append(q[key], value)
-	}
-	return q, nil
-}
-
-// tighten turns key[] and key[0] into key.
-func tighten(key string) string {
-	name, index, ok := strings.Cut(key, "[")
-	if !ok || !strings.HasSuffix(index, "]") || strings.Trim(index[:len(index)-1], "0123456789") != "" {
-		return key
-	}
-	return name
 }

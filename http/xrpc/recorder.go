@@ -13,6 +13,10 @@ const stall = 30 * time.Second
 // (about 1 KB/s).
 const chunk = 32 << 10
 
+// slack is how much shorter than stall the patience of a write may be: the pieces of one answer follow each other
+// within it as a rule, and share one setting of the deadline.
+const slack = time.Second
+
 // discard is how long the server may go on reading a body that the handler left, before it answers or closes.
 const discard = 5 * time.Second
 
@@ -20,7 +24,7 @@ const discard = 5 * time.Second
 // reader who stops reading does not keep the goroutine.
 type recorder struct {
 	http.ResponseWriter
-	control *http.ResponseController
+	control connection
 	status  int   // 0 = nothing was sent
 	bytes   int64 // of the body
 	began   bool
@@ -28,10 +32,29 @@ type recorder struct {
 	unread  bool // the request's body was not read to its end
 	// patience is how long net/http may read on in an unread body before the header leaves.
 	patience time.Duration
+	// until is the write deadline of the connection; zero: none.
+	until time.Time
 }
 
-func newRecorder(w http.ResponseWriter, r *http.Request) *recorder {
-	return &recorder{ResponseWriter: w, control: http.NewResponseController(w), unread: r.ContentLength != 0, patience: discard}
+// connection is what a recorder asks of the socket below a response.
+type connection interface {
+	SetReadDeadline(time.Time) error
+	SetWriteDeadline(time.Time) error
+	FlushError() error
+}
+
+// wrapped is the connection below a response writer that hides it.
+type wrapped struct{ *http.ResponseController }
+
+func (w wrapped) FlushError() error { return w.Flush() }
+
+// record makes w the recorder of a request's answer.
+func (w *recorder) record(to http.ResponseWriter, r *http.Request) {
+	control, ok := to.(connection)
+	if !ok {
+		control = wrapped{http.NewResponseController(to)}
+	}
+	*w = recorder{ResponseWriter: to, control: control, unread: r.ContentLength != 0, patience: discard}
 }
 
 // Unwrap lets http.ResponseController, and with it WebSocket upgrades, reach the connection.
@@ -74,7 +97,7 @@ func (w *recorder) FlushError() error {
 		w.WriteHeader(http.StatusOK)
 	}
 	w.deadline(stall)
-	err := w.control.Flush()
+	err := w.control.FlushError()
 	w.broken = w.broken || err != nil && !errors.Is(err, http.ErrNotSupported)
 	return err
 }
@@ -92,6 +115,10 @@ func (w *recorder) deadline(d time.Duration) {
 	var t time.Time
 	if d > 0 {
 		t = time.Now().Add(d)
+		if t.Sub(w.until) < slack { // a duration since the year 1 when there is none
+			return
+		}
 	}
+	w.until = t
 	_ = w.control.SetWriteDeadline(t) // not supported by test recorders
 }

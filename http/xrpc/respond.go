@@ -1,9 +1,7 @@
 package xrpc
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"sync"
@@ -13,7 +11,7 @@ import (
 func (s *Server) respond(ctx context.Context, c *Call, b *bound, out any) error {
 	switch out := out.(type) {
 	case None:
-		c.writer.Header().Set("Content-Length", "0")
+		c.writer.Header()["Content-Length"] = noContent
 		c.writer.WriteHeader(http.StatusOK)
 		return nil
 	case Stream:
@@ -31,7 +29,7 @@ func (s *Server) respond(ctx context.Context, c *Call, b *bound, out any) error 
 }
 
 func (b *bound) checkOutput(out any) error {
-	text, err := json.Marshal(out)
+	text, err := appendJSON(nil, out)
 	if err == nil {
 		err = b.method.CheckOutput(text)
 	}
@@ -41,47 +39,61 @@ func (b *bound) checkOutput(out any) error {
 	return nil
 }
 
-// buffers for responses; see keepBuffer.
-var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+// scratch is memory for a response while it is made.
+type scratch struct{ text []byte }
 
-// keepBuffer is the size beyond which a buffer is left to the collector.
-const keepBuffer = 64 << 10
+func (s *scratch) Write(p []byte) (int, error) {
+	s.text = append(s.text, p...)
+	return len(p), nil
+}
+
+var scratches = sync.Pool{New: func() any { return new(scratch) }}
+
+func newScratch() *scratch {
+	s := scratches.Get().(*scratch)
+	s.text = s.text[:0]
+	return s
+}
+
+// keepScratch is the size beyond which memory is left to the collector.
+const keepScratch = 64 << 10
+
+func (s *scratch) release() {
+	if cap(s.text) <= keepScratch {
+		scratches.Put(s)
+	}
+}
+
+// The values of headers that never change; shared by all answers.
+var (
+	contentJSON = []string{"application/json; charset=utf-8"}
+	noContent   = []string{"0"}
+)
 
 // writeJSON sends a value, compressed when the client likes that and the text is worth it.
 func (c *Call) writeJSON(status int, v any) error {
-	buf := buffers.Get().(*bytes.Buffer)
-	buf.Reset()
-	defer func() {
-		if buf.Cap() <= keepBuffer {
-			buffers.Put(buf)
-		}
-	}()
-	enc := json.NewEncoder(buf)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
+	plain := newScratch()
+	defer plain.release()
+	var err error
+	if plain.text, err = appendJSON(plain.text, v); err != nil {
 		return fmt.Errorf("encode response: %w", err)
 	}
-	body := bytes.TrimSuffix(buf.Bytes(), []byte("\n"))
+	body := plain.text
 
 	h := c.writer.Header()
-	h.Set("Content-Type", "application/json; charset=utf-8")
+	h["Content-Type"] = contentJSON
 	head := c.Request.Method == http.MethodHead
 	if len(body) >= worthCompressing {
 		h.Add("Vary", "Accept-Encoding")
 		if coding := negotiate(c.Request); coding != "" && !head {
-			packed := buffers.Get().(*bytes.Buffer)
-			packed.Reset()
-			defer func() {
-				if packed.Cap() <= keepBuffer {
-					buffers.Put(packed)
-				}
-			}()
+			packed := newScratch()
+			defer packed.release()
 			compress(packed, coding, body)
 			h.Set("Content-Encoding", coding)
-			body = packed.Bytes()
+			body = packed.text
 		}
 	}
-	h.Set("Content-Length", contentLength(int64(len(body))))
+	h["Content-Length"] = []string{contentLength(int64(len(body)))}
 	c.writer.WriteHeader(status)
 	if !head {
 		_, _ = c.writer.Write(body) // the client is gone: nobody is left to tell

@@ -2,13 +2,15 @@ package xrpc
 
 import (
 	"context"
-	"crypto/rand"
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net/http"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
@@ -47,7 +49,7 @@ type Server struct {
 	limit     func(c *Call, r *Route, who, in any) error
 	log       *slog.Logger
 	metrics   *metrics
-	other     observer
+	other     *observer
 	timeout   time.Duration
 	strict    bool
 
@@ -91,6 +93,9 @@ func NewServer(routes []Route, catalog *lexicon.Catalog, translate func(error) *
 	return s
 }
 
+// nosniff is shared by all answers: header values are replaced, never changed in place.
+var nosniff = []string{"nosniff"}
+
 func or[T comparable](v, preset T) T {
 	var zero T
 	if v == zero {
@@ -112,6 +117,19 @@ func (s *Server) Mount(e *echo.Echo) {
 	}
 }
 
+// Before answers requests whose path, as it was sent, is that of a method with a route, and leaves all others to next:
+// the router of next has nothing to add about these, which are nearly all.
+func (s *Server) Before(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		name, ok := strings.CutPrefix(r.URL.Path, prefix)
+		if ok && r.URL.RawPath == "" && s.routes[syntax.NSID(name)] != nil {
+			s.ServeHTTP(w, r)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
 // Drain refuses new requests from now on and waits until those under way are answered, or ctx ends. Subscriptions are
 // not waited for: they are told by Draining.
 func (s *Server) Drain(ctx context.Context) error { return s.door.drain(ctx) }
@@ -121,7 +139,9 @@ func (s *Server) Draining() <-chan struct{} { return s.door.closed }
 
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	began := time.Now()
-	c := &Call{ClientIP: ClientIP(r), RequestID: newRequestID(), server: s, writer: newRecorder(w, r)}
+	c := &Call{ClientIP: ClientIP(r), RequestID: newRequestID(), server: s}
+	c.writer = &c.recorder
+	c.writer.record(w, r)
 	c.Request = r.WithContext(context.WithValue(r.Context(), callKey{}, c))
 	s.metrics.inFlight.Inc()
 	defer func() {
@@ -129,12 +149,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.observe(c, began)
 	}()
 	h := c.writer.Header()
-	h.Set("X-Request-Id", c.RequestID)
+	h["X-Request-Id"] = []string{c.RequestID}
 	if cors(h, r) {
 		c.writer.WriteHeader(http.StatusNoContent)
 		return
 	}
-	h.Set("X-Content-Type-Options", "nosniff")
+	h["X-Content-Type-Options"] = nosniff
 	authenticated(h, r)
 	if !s.door.enter() {
 		s.metrics.refused.WithLabelValues("draining").Inc()
@@ -181,8 +201,12 @@ func (c *Call) finish() {
 	c.writer.finish()
 }
 
+// newRequestID makes a name that tells requests apart in logs. It is no secret and need not be hard to guess.
 func newRequestID() string {
-	var b [10]byte
-	_, _ = rand.Read(b[:]) // does not fail since Go 1.24
-	return hex.EncodeToString(b[:])
+	var raw [16]byte
+	binary.BigEndian.PutUint64(raw[:], rand.Uint64())
+	binary.BigEndian.PutUint64(raw[8:], rand.Uint64())
+	var text [20]byte
+	hex.Encode(text[:], raw[:10])
+	return string(text[:])
 }

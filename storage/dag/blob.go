@@ -56,7 +56,7 @@ func readLegacyBlob(b []byte) (Blob, bool) {
 		return Blob{}, false
 	}
 	c, ok := parseCIDText(s)
-	if !ok || !bytes.Equal(appendCIDText(nil, c), s) {
+	if !ok || !bytes.Equal(AppendCIDText(nil, c), s) {
 		return Blob{}, false
 	}
 	return Blob{CID: c, MimeType: string(mime), Size: -1}, true

@@ -35,9 +35,9 @@ func sum(prefix string, b []byte) cid.Cid {
 
 var base32Lower = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
 
-// appendCIDText appends the string form of c: base32 with prefix b for version
+// AppendCIDText appends the string form of c: base32 with prefix b for version
 // 1, base58 for version 0.
-func appendCIDText(dst []byte, c cid.Cid) []byte {
+func AppendCIDText(dst []byte, c cid.Cid) []byte {
 	if c.Version() == 0 {
 		return append(dst, c.String()...)
 	}

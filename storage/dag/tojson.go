@@ -76,7 +76,7 @@ func (r *Reader) appendJSON(dst []byte) ([]byte, error) {
 			return dst, err
 		}
 		dst = append(dst, `{"$link":"`...)
-		return append(appendCIDText(dst, c), `"}`...), nil
+		return append(AppendCIDText(dst, c), `"}`...), nil
 	case KindNull:
 		r.IsNull()
 		return append(dst, "null"...), nil
