@@ -6,8 +6,9 @@
 //
 // # Ownership
 //
-// A [Verifier] holds no state: secrets, the account index and the key lookup
-// are given to it.
+// A [Verifier] is given its secrets and the key lookup. Its only state is what
+// it remembers of access tokens that it has verified (verdicts.go); any of it
+// may be lost at any time.
 //
 // # Errors
 //
@@ -19,4 +20,12 @@
 //
 // A session token is checked by its signature alone. Revocation takes effect
 // when it expires, except for methods that look the account up.
+//
+// The signature and claims of an access token are read once and remembered, the
+// time and the scope are judged with every request. Refresh tokens, service
+// tokens and passwords are never remembered: they are rare, or depend on what
+// may change. Rejected: remembering under the token itself (a dump of memory
+// would hold keys to accounts), under a short hash (a collision would let
+// somebody in as somebody else), and for a time of its own (there is nothing
+// that the entry could be out of date about).
 package auth

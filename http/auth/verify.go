@@ -22,6 +22,8 @@ type Verifier struct {
 	// Key finds the key of a DID document's verification method; fresh asks the
 	// network again.
 	Key func(ctx context.Context, did syntax.DID, fragment string, fresh bool) (atcrypto.PublicKey, error)
+
+	read verdicts // of access tokens; the zero value is empty
 }
 
 // AsAnyone asks for nothing.
@@ -51,8 +53,14 @@ func (v *Verifier) session(c *xrpc.Call, scopes []account.Scope) (Session, error
 	case scheme != "bearer":
 		return Session{}, ErrUnexpected
 	}
-	a, err := v.Tokens.ParseAccess(token, scopes...)
-	return Session{a.DID, a.Scope}, err
+	a, err := v.access(token)
+	if err == nil {
+		err = v.Tokens.Admit(a, scopes...)
+	}
+	if err != nil {
+		return Session{}, err
+	}
+	return Session{a.DID, a.Scope}, nil
 }
 
 // AsRefresh asks for a refresh token.
