@@ -15,8 +15,9 @@ import (
 // benchCommand is `pds bench`.
 type benchCommand struct {
 	URL           string        `arg:"" optional:"" help:"Server to measure, such as http://localhost:2583. It needs no rate limits and open sign-up, an invite code or the operator's password."`
-	Start         bool          `help:"Start a development server with fresh data and measure that."`
+	Start         bool          `help:"Start a server with fresh data and measure that."`
 	Data          string        `help:"Data of the server that --start starts: kept, and served again by the next run." type:"path"`
+	Reference     bool          `help:"Start the reference server (npm's @atproto/pds) too and compare. It is installed in the cache on first use, and its data kept there."`
 	PID           int           `name:"pid" help:"Process of the server, for its CPU and memory."`
 	Against       string        `help:"URL of a second server: both are measured in turns, and the first compared with it."`
 	PID2          int           `name:"pid2" help:"Process of the second server."`
@@ -26,7 +27,8 @@ type benchCommand struct {
 	Admin2        string        `name:"admin-password2" help:"The same of the second server."`
 	Scenario      []string      `short:"s" help:"What to run, or all; --list shows them."`
 	List          bool          `help:"List the scenarios; those that are run without -s have a star."`
-	Accounts      int           `help:"Accounts that the load is spread over; about 30 are made a second, once." default:"200"`
+	Accounts      int           `help:"Accounts that the load is spread over; about 30 are made a second, once. The default is 200, and 50 with --reference."`
+	Hosted        int           `help:"Accounts that the server has at least when start-up and awake-account measure it. 10000 take some minutes, once with --data."`
 	Workers       int           `help:"Clients that write or read at a time." default:"16"`
 	Duration      time.Duration `help:"Measured time of a scenario." default:"3s"`
 	Warmup        time.Duration `help:"Time before it." default:"1s"`
@@ -48,8 +50,11 @@ func (c *benchCommand) Run(ctx context.Context) (err error) {
 		fmt.Print(bench.Describe())
 		return nil
 	}
-	if c.Start == (c.URL != "") {
+	switch {
+	case c.Start == (c.URL != ""):
 		return errors.New("bench: name the URL of a server, or --start one")
+	case c.Reference && c.Against != "":
+		return errors.New("bench: --reference and --against name a second server each: two are compared, not three")
 	}
 	debug.SetGCPercent(400) // the server needs the cores more than this process the memory
 	o := c.options()
@@ -59,26 +64,30 @@ func (c *benchCommand) Run(ctx context.Context) (err error) {
 		}
 		o.StateDir = filepath.Join(o.StateDir, "troupe-bench")
 	}
-	var notes []string
+	started := startedServers{progress: os.Stderr}
+	defer started.stop()
 	if c.Start {
-		p, cleanup, err := c.start(ctx)
-		if err != nil {
+		if err := started.ours(ctx, c.Data); err != nil {
 			return err
 		}
-		defer cleanup()
-		o.Servers = append(o.Servers, p.Server("started"))
-		notes = append(notes, fmt.Sprintf("started: healthy after %d ms, %.0f MB then", p.Healthy.Milliseconds(), p.Idle))
+		o.Servers = started.servers
 	} else {
 		o.Servers = append(o.Servers, bench.Server{Name: "first", URL: c.URL, PID: c.PID, Invite: c.Invite, AdminPassword: c.AdminPassword})
 	}
-	if c.Against != "" {
+	switch {
+	case c.Reference:
+		if err := started.reference(ctx, o.StateDir); err != nil {
+			return err
+		}
+		o.Servers = append(o.Servers, started.servers[len(started.servers)-1])
+	case c.Against != "":
 		o.Servers = append(o.Servers, bench.Server{Name: "against", URL: c.Against, PID: c.PID2, Invite: c.Invite2, AdminPassword: c.Admin2})
 	}
 	report, err := bench.Run(ctx, o)
 	if report == nil {
 		return err
 	}
-	report.Notes = append(report.Notes, notes...)
+	report.Notes = append(report.Notes, started.notes...)
 	if c.JSON {
 		return errors.Join(err, report.WriteJSON(os.Stdout))
 	}
@@ -87,42 +96,21 @@ func (c *benchCommand) Run(ctx context.Context) (err error) {
 
 func (c *benchCommand) options() bench.Options {
 	o := bench.Options{
-		Scenarios: c.Scenario, Accounts: c.Accounts, Workers: c.Workers, Warmup: c.Warmup, Duration: c.Duration, Rounds: c.Rounds,
+		Scenarios: c.Scenario, Accounts: c.Accounts, Hosted: c.Hosted, Workers: c.Workers, Warmup: c.Warmup, Duration: c.Duration, Rounds: c.Rounds,
 		Records: c.Records, Subscribers: c.Subscribers, Stalled: c.Stalled, Rate: c.Rate, Events: c.Events, Awake: c.Awake,
 		StateDir: c.State, ProfileDir: c.Profile, Progress: os.Stderr,
 	}
+	if o.Accounts == 0 {
+		o.Accounts = bench.Defaults().Accounts
+		if c.Reference {
+			o.Accounts = 50 // it makes 13 to 23 a second
+		}
+	}
 	if o.Rounds == 0 {
 		o.Rounds = 1
-		if c.Against != "" {
+		if c.Against != "" || c.Reference {
 			o.Rounds = 2
 		}
 	}
 	return o
-}
-
-// start runs this same program as the server, in a folder that goes with it
-// unless it was named.
-func (c *benchCommand) start(ctx context.Context) (*bench.Process, func(), error) {
-	exe, err := os.Executable()
-	if err != nil {
-		return nil, nil, err
-	}
-	dir, remove := c.Data, func() {}
-	if dir == "" {
-		if dir, err = os.MkdirTemp("", "pds-bench-"); err != nil {
-			return nil, nil, err
-		}
-		remove = func() { os.RemoveAll(dir) }
-	}
-	p, err := bench.StartDev(ctx, exe, dir)
-	if err != nil {
-		remove()
-		return nil, nil, err
-	}
-	return p, func() {
-		if err := p.Stop(); err != nil {
-			fmt.Fprintln(os.Stderr, "started server:", err)
-		}
-		remove()
-	}, nil
 }

@@ -1,13 +1,18 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/hex"
+	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -83,8 +88,12 @@ func TestEveryBenchScenarioRuns(t *testing.T) {
 	for _, r := range report.Rows {
 		t.Run(r.Scenario, func(t *testing.T) {
 			switch {
-			case r.Failed != "":
-				t.Fatal(r.Failed)
+			case r.Scenario == "start-up" || r.Scenario == "empty-account":
+				if !strings.Contains(r.Failed, "--start") {
+					t.Errorf("a server that bench did not start: %+v", r)
+				}
+			case r.Failed != "" || r.NotServed:
+				t.Fatalf("not served: %v; %s", r.NotServed, r.Failed)
 			case r.Ops == 0 || r.Rate <= 0:
 				t.Errorf("nothing was done: %+v", r)
 			case len(r.Errors) > 0:
@@ -97,5 +106,54 @@ func TestEveryBenchScenarioRuns(t *testing.T) {
 				t.Error("no bytes")
 			}
 		})
+	}
+}
+
+// A server that bench starts is this program, measured with its files, and
+// nothing of it is left behind.
+func TestBenchStartsAServer(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv(runAsPDS, "serve --env-file "+filepath.Join(dir, "dev.env"))
+	started := startedServers{progress: io.Discard}
+	defer started.stop()
+	if err := started.ours(t.Context(), dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := new(startedServers).ours(t.Context(), dir); err == nil || !strings.Contains(err.Error(), "in use") {
+		t.Errorf("a second run on the same folder: %v", err)
+	}
+	o := bench.Defaults()
+	o.Servers, o.Scenarios, o.StateDir = started.servers, []string{"cold-write", "empty-account"}, dir
+	o.Accounts, o.Workers, o.Awake = 3, 2, 1
+	o.Warmup, o.Duration = 20*time.Millisecond, 100*time.Millisecond
+	report, err := bench.Run(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cold := report.Rows[0]; cold.Failed != "" || cold.Ops == 0 || cold.ServerRSS <= 0 || len(cold.Errors) > 0 {
+		t.Errorf("%+v", cold)
+	}
+	if empty := report.Rows[1]; empty.Failed != "" || len(empty.Figures) != 2 || empty.Figures[1].Value <= 0 || empty.Figures[0].Value < empty.Figures[1].Value {
+		t.Errorf("%+v", empty)
+	}
+	if journal, err := os.ReadFile(filepath.Join(dir, devnet.JournalName)); err != nil || bytes.Count(journal, []byte("\n")) < 53 {
+		t.Errorf("%d operations in the directory, %v", bytes.Count(journal, []byte("\n")), err)
+	}
+	pid := started.servers[0].Process.PID()
+	started.stop()
+	if err := syscall.Kill(pid, 0); !errors.Is(err, syscall.ESRCH) {
+		t.Errorf("process %d is still there: %v", pid, err)
+	}
+	lock, err := lockDirectory(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lock.Close()
+}
+
+func TestBenchWithTwoSecondServers(t *testing.T) {
+	c := benchCommand{Start: true, Reference: true, Against: "http://localhost:1"}
+	if err := c.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "--against") {
+		t.Error(err)
 	}
 }

@@ -19,6 +19,8 @@ const (
 	// hashed on as many cores, and a longer queue only makes the server refuse.
 	signUps = 4
 
+	portion = 500 // accounts that are made between two notes of them
+
 	seeds = 50 // records of a seeded account
 
 	// tokenLife is how long an access token must still be good for.
@@ -79,47 +81,69 @@ func (t *target) accounts(ctx context.Context, n int) ([]*account, error) {
 	}); err != nil {
 		return nil, fmt.Errorf("sign in: %w", err)
 	}
-	if missing := n - len(have); missing > 0 {
-		start := time.Now()
-		made, err := t.signUp(ctx, missing)
-		t.state.Accounts = append(t.state.Accounts, made...)
-		if len(made) > 0 {
-			t.say("%d accounts made in %.1f s", len(made), time.Since(start).Seconds())
-		}
-		if err != nil && !(limited(err) && len(t.state.Accounts) > 0) {
-			return nil, fmt.Errorf("createAccount: %w", err)
-		}
-		if err != nil {
-			t.say("RATE LIMITED after %d of %d accounts, the run goes on with them: %v", len(t.state.Accounts), n, err)
-		}
+	if err := t.exist(ctx, n); err != nil {
+		return nil, err
 	}
 	return t.state.Accounts[:min(n, len(t.state.Accounts))], t.state.write(t.path)
 }
 
-// signUp makes accounts; with an error it returns those that were made.
-func (t *target) signUp(ctx context.Context, n int) ([]*account, error) {
+// exist makes sure that the server has n accounts, signed in or not. Each
+// portion is noted when it is made: a run that ends early has not lost minutes.
+func (t *target) exist(ctx context.Context, n int) error {
+	for len(t.state.Accounts) < n {
+		start := time.Now()
+		made, err := t.signUp(ctx, min(portion, n-len(t.state.Accounts)))
+		t.state.Accounts = append(t.state.Accounts, made...)
+		if len(made) > 0 {
+			t.say("%d accounts made in %.1f s, %d of %d", len(made), time.Since(start).Seconds(), len(t.state.Accounts), n)
+		}
+		if failed := t.state.write(t.path); failed != nil {
+			return failed
+		}
+		if limited(err) && len(t.state.Accounts) > 0 {
+			t.say("RATE LIMITED after %d of %d accounts, the run goes on with them: %v", len(t.state.Accounts), n, err)
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("createAccount: %w", err)
+		}
+	}
+	return nil
+}
+
+// manyInvites is how many accounts a minted code is for when their number is not known.
+const manyInvites = 10_000
+
+// door is what a new account needs to be let in: a domain for its handle, and a
+// code for n of them where one is wanted.
+func (t *target) door(n int) (domain, invite string, err error) {
 	var server struct {
 		AvailableUserDomains []string
 		InviteCodeRequired   bool
 	}
 	if err := t.query(t.slow, "com.atproto.server.describeServer", "", &server); err != nil {
-		return nil, err
+		return "", "", err
 	}
 	if len(server.AvailableUserDomains) == 0 {
-		return nil, errors.New("the server offers no handles")
+		return "", "", errors.New("the server offers no handles")
 	}
-	invite := t.Invite
-	if server.InviteCodeRequired && invite == "" {
-		var err error
-		if invite, err = t.mintInvite(n); err != nil {
-			return nil, err
-		}
+	if invite = t.Invite; server.InviteCodeRequired && invite == "" {
+		invite, err = t.mintInvite(n)
+	}
+	return server.AvailableUserDomains[0], invite, err
+}
+
+// signUp makes accounts; with an error it returns those that were made.
+func (t *target) signUp(ctx context.Context, n int) ([]*account, error) {
+	domain, invite, err := t.door(n)
+	if err != nil {
+		return nil, err
 	}
 	run := strings.ToLower(rand.Text())
 	var mu sync.Mutex
 	var made []*account
-	err := t.parallel(ctx, n, signUps, func(c *conn, i int) error {
-		a, err := t.signUpOne(c, fmt.Sprintf("b%s-%d", run[:6], i), server.AvailableUserDomains[0], invite)
+	err = t.parallel(ctx, n, signUps, func(c *conn, i int) error {
+		a, err := t.signUpOne(c, fmt.Sprintf("b%s-%d", run[:6], i), domain, invite)
 		if err != nil {
 			return err
 		}

@@ -16,19 +16,26 @@
 // A worker owns its connection, its buffers and its counts; they are added up
 // when all workers of a phase have ended. No lock is taken per operation.
 //
+// A [Process] belongs to whoever started it and is stopped by its id. The kernel
+// kills it when the run dies without a chance to.
+//
 // # On disk
 //
 // One file per server in the state directory, 0600: the accounts that were
 // made there, with password and tokens, so that the next run does not pay for
 // them again (a server hashes about thirty passwords a second). It may be
 // lost. It is dropped when the server no longer knows its accounts. A server
-// that [StartDev] starts lives in a directory of its own.
+// that [StartServer] starts lives in a directory of its own, with that file
+// beside its data. The reference server is installed in the state directory by
+// [InstallReference], and its data stays there: it signs up few a second.
 //
 // # Errors
 //
 // What a server answers wrongly is counted by the XRPC name of the error and
 // never stops a run, except while accounts are made. A 429 is counted like any
 // other and the row says so: such a rate measures the limit and not the server.
+// A method that the server does not have is said to be not served, which is
+// neither a failure nor a zero.
 // Errors of the functions here are about the run: no server, no account, an
 // unknown scenario.
 //
@@ -44,6 +51,22 @@
 // measured one was, so that no request is paid for by another's phase. Rates
 // on a machine with other work are worth little; CPU per operation holds, and
 // the cores that others used are a column.
+//
+// Servers that are started run without what belongs to neither: `pds serve`
+// and not `pds dev`, whose PLC directory would be in its memory, its start and
+// the price of its accounts. The caller serves a directory for each. The
+// reference runs as in production: its development mode checks each of its own
+// answers against the lexicon, which would be held against it.
+//
+// What a server writes after it has answered is in disk-per-post and nowhere
+// else: it waits until the counts stand still. Memory of an awake account is
+// the growth over as many requests to one account, so that what requests leave
+// on the heap is not in it; below a few hundred accounts it is noise.
+//
+// Many accounts are made like any other, by createAccount, and kept with the
+// data of the run. It takes minutes, once. Rejected: a hidden command that
+// fills a data directory with a cheap hash. It would be a second way to make an
+// account, and a door in every server.
 //
 // Nothing here is shared with the server. A number that the server's own
 // packages computed could agree with the server's own mistake; the records of

@@ -26,9 +26,10 @@ type fakePDS struct {
 	accounts map[string]bool
 	key      atcrypto.PrivateKey
 	creates  atomic.Int64
-	invite   bool  // wants codes
-	limit    int64 // creates after which it answers 429; 0: never
-	fresh    bool  // knows no account
+	invite   bool   // wants codes
+	limit    int64  // creates after which it answers 429; 0: never
+	fresh    bool   // knows no account
+	without  string // a method that it does not have
 }
 
 func newFake(t *testing.T, f *fakePDS) Server {
@@ -50,6 +51,10 @@ func refuse(w http.ResponseWriter, status int, name string) {
 
 func (f *fakePDS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	method := strings.TrimPrefix(r.URL.Path, "/xrpc/com.atproto.")
+	if method == f.without {
+		refuse(w, 501, "MethodNotImplemented")
+		return
+	}
 	switch method {
 	case "server.describeServer":
 		fmt.Fprintf(w, `{"availableUserDomains":[".test"],"inviteCodeRequired":%v}`, f.invite)
@@ -97,47 +102,59 @@ func (f *fakePDS) createAccount(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	f.accounts[in.Handle] = true
-	fmt.Fprintf(w, `{"did":"did:plc:%s","handle":%q,"accessJwt":"a","refreshJwt":"r"}`, strings.ReplaceAll(in.Handle, ".", ""), in.Handle)
+	if dir := os.Getenv("PDS_DATA_DIRECTORY"); dir != "" {
+		own := filepath.Join(dir, "actors", "00", did(in.Handle))
+		os.MkdirAll(own, 0o700)
+		os.WriteFile(filepath.Join(own, "store"), make([]byte, 16<<10), 0o600)
+	}
+	fmt.Fprintf(w, `{"did":%q,"handle":%q,"accessJwt":"a","refreshJwt":"r"}`, did(in.Handle), in.Handle)
 }
 
-// TestMain is also a server that StartDev can start: see fakeDev.
+func did(handle string) string { return "did:plc:" + strings.ReplaceAll(handle, ".", "") }
+
+// TestMain is also a server that can be started: see fakeServer.
 func TestMain(m *testing.M) {
-	if os.Getenv("BENCH_FAKE_DEV") != "" {
-		fakeDev(os.Args[1:])
+	if os.Getenv("BENCH_FAKE_SERVER") != "" && len(os.Args) > 1 && (os.Args[1] == "serve" || strings.HasPrefix(os.Args[1], "--env-file")) {
+		fakeServer()
 		return
 	}
+	rest = time.Millisecond
 	os.Exit(m.Run())
 }
 
-// fakeDev takes the arguments of `pds dev`, and answers with its settings.
-func fakeDev(args []string) {
-	flags := map[string]string{}
-	for i := 1; i+1 < len(args); i += 2 {
-		flags[args[i]] = args[i+1]
-	}
-	file := filepath.Join(flags["--data"], "dev.env")
-	if _, err := os.Stat(file); err != nil {
-		os.WriteFile(file, []byte("SECRET=1\n"), 0o600)
-	}
-	if os.Getenv("BENCH_FAKE_DEV") == "broken" {
+// fakeServer is set up as both kinds of started servers are, and answers
+// with its arguments and settings.
+func fakeServer() {
+	if os.Getenv("BENCH_FAKE_SERVER") == "broken" {
 		fmt.Fprintln(os.Stderr, "no disk")
 		os.Exit(1)
 	}
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, syscall.SIGTERM)
-	l, err := net.Listen("tcp", "127.0.0.1:"+flags["--port"])
+	l, err := net.Listen("tcp", "127.0.0.1:"+os.Getenv("PDS_PORT"))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+	os.MkdirAll(os.Getenv("PDS_DATA_DIRECTORY"), 0o700)
 	begin := time.Now()
+	f := &fakePDS{accounts: map[string]bool{}}
+	f.key, _ = atcrypto.GeneratePrivateKeyP256()
 	go http.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if time.Since(begin) < 20*time.Millisecond {
+		switch {
+		case time.Since(begin) < 20*time.Millisecond:
 			w.WriteHeader(503)
-			return
+		case r.URL.Path == "/":
+			fmt.Fprintln(w, strings.Join(os.Args[1:], " "))
+			for _, e := range os.Environ() {
+				if strings.HasPrefix(e, "PDS_") {
+					fmt.Fprintln(w, e)
+				}
+			}
+		case r.URL.Path == "/xrpc/_health":
+		default:
+			f.ServeHTTP(w, r)
 		}
-		text, _ := os.ReadFile(file)
-		w.Write(text)
 	}))
 	<-stop
 }

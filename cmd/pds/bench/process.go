@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -19,70 +18,57 @@ const (
 	startTime = 60 * time.Second
 	stopTime  = 30 * time.Second
 
-	// secrets is the file in which `pds dev` keeps its settings from one start
-	// to the next; the cold scenarios add one.
-	secrets = "dev.env"
+	// probing is the pause between two looks whether a server is healthy: short
+	// beside a start of tens of milliseconds, long beside what a look costs.
+	probing = 2 * time.Millisecond
 )
 
-// Process is a `pds dev` that belongs to this run. It keeps its ports and its
+// Process is a server that belongs to this run. It keeps its ports and its
 // data when it is started again.
 type Process struct {
-	exe, dir                 string
-	port, metrics, directory int
-	settings                 []byte // what dev.env held after the first start
-	cmd                      *exec.Cmd
-	log                      bytes.Buffer // standard error; read when the process has ended
-	ended                    chan error
-	Healthy                  time.Duration // from the last start to its first answer
-	Idle                     float64       // MB of memory, then
-}
+	dir      string // what belongs to the run: data, secrets, the remembered accounts
+	data     string // what belongs to the server, below dir
+	port     int
+	profiles string
+	tenth    bool // prepare a tenth of what others are given to work off
+	// command makes it anew for each start; awake is how many accounts it may
+	// keep open, 0 its own choice.
+	command func(awake int) *exec.Cmd
 
-// StartDev starts one on data in dir, which it makes; what dir held is served again.
-func StartDev(ctx context.Context, exe, dir string) (*Process, error) {
-	p := &Process{exe: exe, dir: dir}
-	for _, port := range []*int{&p.port, &p.metrics, &p.directory} {
-		var err error
-		if *port, err = freePort(); err != nil {
-			return nil, err
-		}
-	}
-	if err := p.start(ctx); err != nil {
-		return nil, err
-	}
-	var err error
-	p.settings, err = os.ReadFile(filepath.Join(dir, secrets))
-	return p, err
+	cmd     *exec.Cmd
+	log     bytes.Buffer // standard error; read when the process has ended
+	ended   chan error
+	Healthy time.Duration // from the last start to its first answer
+	Idle    float64       // MB of memory, then
 }
 
 // Server is how a run names it.
 func (p *Process) Server(name string) Server {
-	return Server{
-		Name: name, URL: "http://localhost:" + strconv.Itoa(p.port), PID: p.PID(), Process: p,
-		Profiles: "http://127.0.0.1:" + strconv.Itoa(p.metrics) + "/debug/pprof/profile",
-	}
+	return Server{Name: name, URL: "http://localhost:" + strconv.Itoa(p.port), PID: p.PID(), Process: p, Profiles: p.profiles}
 }
 
 // PID changes with each start.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 
-// freePort asks the system for a port. Another program may take it before it
+// freePorts asks the system for ports. Another program may take one before it
 // is used, which the start then reports.
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
+func freePorts(ports ...*int) error {
+	for _, p := range ports {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return err
+		}
+		defer l.Close() // only when all are chosen: no port is chosen twice
+		*p = l.Addr().(*net.TCPAddr).Port
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
+	return nil
 }
 
-func (p *Process) start(ctx context.Context) error {
+func (p *Process) start(ctx context.Context, awake int) error {
 	p.log.Reset()
-	p.cmd = exec.Command(p.exe, "dev", "--data", p.dir, "--port", strconv.Itoa(p.port),
-		"--plc-port", strconv.Itoa(p.directory), "--metrics", "127.0.0.1:"+strconv.Itoa(p.metrics))
+	p.cmd = p.command(awake)
 	p.cmd.Stderr = &p.log
-	// A signal from the terminal goes to the run, which stops the server in order.
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	p.cmd.SysProcAttr = ownGroup()
 	begin := time.Now()
 	if err := p.cmd.Start(); err != nil {
 		return err
@@ -94,14 +80,14 @@ func (p *Process) start(ctx context.Context) error {
 		select {
 		case err := <-p.ended:
 			p.ended <- err
-			return fmt.Errorf("%s dev ended: %v\n%s", p.exe, err, p.log.Bytes())
+			return fmt.Errorf("%s ended: %v\n%s", filepath.Base(p.cmd.Path), err, p.log.Bytes())
 		case <-limit:
 			return errors.Join(errors.New("the server is not healthy after a minute"), p.Stop())
 		case <-ctx.Done():
 			return errors.Join(ctx.Err(), p.Stop())
-		case <-time.After(time.Millisecond):
+		case <-time.After(probing):
 		}
-		answer, err := http.Get("http://localhost:" + strconv.Itoa(p.port) + "/xrpc/_health")
+		answer, err := http.Get("http://127.0.0.1:" + strconv.Itoa(p.port) + "/xrpc/_health")
 		if err != nil {
 			continue
 		}
@@ -119,14 +105,7 @@ func (p *Process) Restart(ctx context.Context, awake int) error {
 	if err := p.Stop(); err != nil {
 		return err
 	}
-	settings := p.settings
-	if awake > 0 {
-		settings = fmt.Appendf(bytes.Clone(settings), "PDS_ACTOR_STORE_CACHE_SIZE=%d\n", awake)
-	}
-	if err := os.WriteFile(filepath.Join(p.dir, secrets), settings, 0o600); err != nil {
-		return err
-	}
-	return p.start(ctx)
+	return p.start(ctx, awake)
 }
 
 // Stop ends it in order, or after half a minute without. It may be called again.

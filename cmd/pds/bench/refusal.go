@@ -49,11 +49,26 @@ func limited(err error) bool {
 	return errors.As(err, &r) && r.Limited()
 }
 
+// errNotServed is why a scenario is left out whose method the server does not have.
+var errNotServed = errors.New("not served")
+
+// unserved is true when the server said that it does not have a method.
+func unserved(err error) bool {
+	var r *Refusal
+	return errors.Is(err, errNotServed) ||
+		errors.As(err, &r) && (r.Status == 501 || r.Name == nameNotServed || r.Status == 404 && r.Name == "")
+}
+
+// nameNotServed is how XRPC calls that; [errorName] gives it to all of them.
+const nameNotServed = "MethodNotImplemented"
+
 // errorName is what an error is counted as.
 func errorName(err error) string {
 	var r *Refusal
 	var timeout net.Error
 	switch {
+	case unserved(err):
+		return nameNotServed
 	case errors.As(err, &r) && r.Name != "":
 		return r.Name
 	case errors.As(err, &r):

@@ -30,6 +30,7 @@ type Row struct {
 	Server    string         `json:"server"`
 	Unit      string         `json:"unit"` // what an operation is
 	Failed    string         `json:"failed,omitempty"`
+	NotServed bool           `json:"notServed,omitempty"` // the server does not have the method
 	Ops       int            `json:"ops"`
 	Rate      float64        `json:"opsPerSecond"`
 	RateMin   float64        `json:"opsPerSecondMin"` // of the rounds
@@ -54,7 +55,8 @@ type Row struct {
 	Claimed   int     `json:"acknowledged,omitempty"`
 	Proved    int     `json:"proved,omitempty"`
 
-	Notes []string `json:"notes,omitempty"`
+	Figures []Figure `json:"figures,omitempty"`
+	Notes   []string `json:"notes,omitempty"`
 }
 
 func newRow(server string, s scenario, t *tally, failure error) Row {
@@ -66,7 +68,7 @@ func newRow(server string, s scenario, t *tally, failure error) Row {
 		OwnCPU: per(micros(t.ownCPU), ops), Others: max(0, per(t.otherCPU.Seconds(), t.watched.Seconds())),
 		ServerRSS: megabytes(t.rss), RSSGrown: megabytes(t.rssGrown), Written: per(float64(t.written), ops),
 		MBs: per(float64(t.bytes)/1e6, seconds), LagP50: millis(percentile(t.lag, 0.50)), LagP99: millis(percentile(t.lag, 0.99)),
-		Delivered: per(float64(t.delivered), seconds), Lost: t.lost, Claimed: t.claimed, Proved: t.proved, Notes: t.notes,
+		Delivered: per(float64(t.delivered), seconds), Lost: t.lost, Claimed: t.claimed, Proved: t.proved, Figures: t.figures, Notes: t.notes,
 	}
 	if r.Unit == "" {
 		r.Unit = "requests"
@@ -81,7 +83,10 @@ func newRow(server string, s scenario, t *tally, failure error) Row {
 		r.ServerCPU = per(micros(t.serverCPU), ops)
 		r.PerCopy = per(micros(t.serverCPU), float64(t.delivered))
 	}
-	if failure != nil {
+	switch {
+	case unserved(failure):
+		r.NotServed, r.Errors = true, nil
+	case failure != nil:
 		r.Failed, r.Limited = failure.Error(), r.Limited || limited(failure)
 	}
 	return r
@@ -134,7 +139,10 @@ func (r Row) line() string {
 	if r.RateMin != r.RateMax {
 		rate += fmt.Sprintf(" (%s–%s)", number(r.RateMin), number(r.RateMax))
 	}
-	if r.Failed != "" {
+	switch {
+	case r.NotServed:
+		return strings.Join([]string{r.Scenario, r.Server, "not served"}, "\t") + strings.Repeat("\t–", 7) + "\t  \t"
+	case r.Failed != "":
 		rate = "failed"
 	}
 	cells := []string{r.Scenario, r.Server, rate, number(r.P50), number(r.P99), number(r.ServerCPU), number(r.ServerRSS),
@@ -161,6 +169,9 @@ func (r Row) more() string {
 	if r.RSSGrown > 0 {
 		add("RSS +%s MB", number(r.RSSGrown))
 	}
+	for _, f := range r.Figures {
+		add("%s %s", number(f.Value), f.Name)
+	}
 	if r.Limited {
 		add("RATE LIMITED")
 	}
@@ -181,6 +192,11 @@ func ratioLine(ours, theirs Row) string {
 	}{{"MB/s", ours.MBs, theirs.MBs}, {"lag p99", ours.LagP99, theirs.LagP99}} {
 		if m.a > 0 && m.b > 0 {
 			more = append(more, m.what+" "+ratio(m.a, m.b))
+		}
+	}
+	for _, f := range ours.Figures {
+		if i := slices.IndexFunc(theirs.Figures, func(g Figure) bool { return g.Name == f.Name }); i >= 0 && theirs.Figures[i].Value > 0 {
+			more = append(more, f.Name+" "+ratio(f.Value, theirs.Figures[i].Value))
 		}
 	}
 	return strings.Join(cells, "\t") + "\t  \t" + strings.Join(more, "; ")

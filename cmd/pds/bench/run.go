@@ -28,6 +28,7 @@ type Options struct {
 	Servers     []Server // one, or two that are compared
 	Scenarios   []string // of Names, or "all"; none: the usual ones
 	Accounts    int
+	Hosted      int // accounts that a server has at least when its start, or many awake accounts, are measured
 	Workers     int
 	Warmup      time.Duration
 	Duration    time.Duration // of the measured phase
@@ -61,6 +62,8 @@ func (o Options) check() error {
 		return errors.New("accounts, workers, rounds, records and subscribers must be at least 1")
 	case o.Duration <= 0 || o.Rate <= 0:
 		return errors.New("duration and rate must be more than 0")
+	case o.Hosted < 0:
+		return errors.New("hosted accounts must not be fewer than 0")
 	}
 	return nil
 }
@@ -100,6 +103,10 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	return report, nil
 }
 
+// errNotStarted is why a scenario is left out that needs the server's files, or
+// its start.
+var errNotStarted = errors.New("it needs a server that --start started")
+
 // compare runs one scenario on every target, in turns.
 func compare(ctx context.Context, s scenario, targets []*target, o Options) ([]Row, error) {
 	tallies := make([]tally, len(targets))
@@ -117,6 +124,10 @@ func compare(ctx context.Context, s scenario, targets []*target, o Options) ([]R
 			}
 			tallies[i].add(round)
 			failures[i] = err
+			// The rounds to come would not find the method either.
+			if failures[i] == nil && round.notServed() {
+				failures[i] = errNotServed
+			}
 		}
 	}
 	var rows []Row
@@ -129,6 +140,9 @@ func compare(ctx context.Context, s scenario, targets []*target, o Options) ([]R
 // once runs one round; a server of ours is started again with few places for
 // awake accounts when that is what is measured.
 func (t *target) once(ctx context.Context, s scenario, o Options) (tally, error) {
+	if s.started && t.Process == nil {
+		return tally{}, errNotStarted
+	}
 	if !s.cold || t.Process == nil {
 		return s.run(ctx, t, o)
 	}
@@ -147,6 +161,18 @@ func (t *target) restart(ctx context.Context, awake int) error {
 	}
 	t.PID = t.Process.PID()
 	return nil
+}
+
+// paused stops a server of ours, does something, and starts it again.
+func (t *target) paused(ctx context.Context, do func() error) error {
+	t.slow.close()
+	if err := t.Process.Stop(); err != nil {
+		return fmt.Errorf("stop it: %w", err)
+	}
+	if err := do(); err != nil {
+		return errors.Join(err, t.restart(ctx, 0))
+	}
+	return t.restart(ctx, 0)
 }
 
 // profile fetches a CPU profile of the server over the measured phase; what it

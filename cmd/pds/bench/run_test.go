@@ -1,9 +1,6 @@
 package bench
 
 import (
-	"io"
-	"net/http"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -141,62 +138,27 @@ func TestOptionsThatMakeNoSense(t *testing.T) {
 	}
 }
 
-// A started server keeps its data and port, and has fewer places only as long
-// as they are asked for.
-func TestStartedServer(t *testing.T) {
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
+// A method that a server does not have is neither a zero nor a failure, and the
+// rounds after the first do not ask again.
+func TestMethodThatIsNotServed(t *testing.T) {
+	fake := &fakePDS{without: "repo.createRecord"}
+	o := quick(t, newFake(t, fake))
+	o.Rounds = 2
+	row := runOne(t, o, "create-record")
+	if !row.NotServed || row.Failed != "" || len(row.Errors) > 0 || row.Ops != 0 {
+		t.Errorf("%+v", row)
 	}
-	t.Setenv("BENCH_FAKE_DEV", "1")
-	p, err := StartDev(t.Context(), exe, t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer p.Stop()
-	s := p.Server("x")
-	settings := func() string {
-		answer, err := http.Get(s.URL + "/")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer answer.Body.Close()
-		text, _ := io.ReadAll(answer.Body)
-		return string(text)
-	}
-	if got := settings(); got != "SECRET=1\n" || p.Healthy < 20*time.Millisecond || s.PID != p.PID() {
-		t.Errorf("%q, healthy after %v", got, p.Healthy)
-	}
-	if cpu := measure(p.PID()); !cpu.known || cpu.rss == 0 {
-		t.Errorf("%+v", cpu)
-	}
-	if err := p.Restart(t.Context(), 7); err != nil {
-		t.Fatal(err)
-	}
-	if got := settings(); got != "SECRET=1\nPDS_ACTOR_STORE_CACHE_SIZE=7\n" || s.PID == p.PID() {
-		t.Errorf("%q", got)
-	}
-	if err := p.Restart(t.Context(), 0); err != nil {
-		t.Fatal(err)
-	}
-	if got := settings(); got != "SECRET=1\n" {
-		t.Errorf("%q", got)
-	}
-	if err := p.Stop(); err != nil {
-		t.Error(err)
-	}
-	if measure(p.PID()).known {
-		t.Error("it still runs")
+	fake.without = "server.createAccount"
+	o.StateDir = t.TempDir()
+	if row = runOne(t, o, "create-record"); !row.NotServed || row.Failed != "" {
+		t.Errorf("in the preparation: %+v", row)
 	}
 }
 
-func TestServerThatDoesNotStartSaysWhy(t *testing.T) {
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Setenv("BENCH_FAKE_DEV", "broken")
-	if _, err := StartDev(t.Context(), exe, t.TempDir()); err == nil || !strings.Contains(err.Error(), "no disk") {
-		t.Errorf("%v", err)
+func TestScenarioThatNeedsAStartedServerSaysSo(t *testing.T) {
+	for _, name := range []string{"start-up", "empty-account"} {
+		if row := runOne(t, quick(t, newFake(t, &fakePDS{})), name); !strings.Contains(row.Failed, "--start") {
+			t.Errorf("%s: %+v", name, row)
+		}
 	}
 }

@@ -9,12 +9,13 @@ import (
 
 // scenario is one kind of load.
 type scenario struct {
-	name  string
-	help  string
-	usual bool // part of the set that is run when none is named
-	cold  bool // wants a server that keeps few accounts awake
-	unit  string
-	run   func(ctx context.Context, t *target, o Options) (tally, error)
+	name    string
+	help    string
+	usual   bool // part of the set that is run when none is named
+	cold    bool // wants a server that keeps few accounts awake
+	started bool // only possible with a server that the run started
+	unit    string
+	run     func(ctx context.Context, t *target, o Options) (tally, error)
 }
 
 // scenarios is every load, in the order in which they run: the firehose is
@@ -34,9 +35,15 @@ var scenarios = []scenario{
 	{name: "get-latest-commit", help: "getLatestCommit", run: getLatestCommit},
 	{name: "list-repos", help: "listRepos, pages of 500", run: listRepos},
 	{name: "get-session", help: "getSession: the price of a token", run: getSession},
+	{name: "create-session", unit: "sessions", help: "createSession: a password is hashed", run: createSession},
+	{name: "create-account", unit: "accounts", help: "createAccount, with a PLC operation", run: createAccount},
 	{name: "get-repo", usual: true, unit: "exports", help: "getRepo of one large repository by two readers", run: getRepo},
 	{name: "cold-read", cold: true, help: "getRecord in accounts that are asleep", run: coldRead},
 	{name: "cold-write", cold: true, help: "createRecord in accounts that are asleep", run: coldWrite},
+	{name: "disk-per-post", unit: "posts", help: "createRecord, and everything that is written later because of it", run: diskPerPost},
+	{name: "empty-account", started: true, unit: "accounts", help: "what a new account takes on the disk", run: emptyAccount},
+	{name: "awake-account", unit: "accounts", help: "memory for each account that is read from, up to 1000", run: awakeAccount},
+	{name: "start-up", started: true, unit: "starts", help: "start to healthy, and memory at rest, with --hosted accounts", run: startUp},
 	{name: "firehose-fanout", usual: true, help: "paced writes and their lag at every subscriber", run: firehosePaced},
 	{name: "firehose-flat", help: "writes as fast as they go, deliveries a second", run: firehoseFlat},
 	{name: "firehose-backfill", unit: "events", help: "the whole firehose from cursor 0 to one subscriber", run: firehoseBackfill},

@@ -26,7 +26,34 @@ type tally struct {
 	lost      int // deliveries that did not come
 	claimed   int // writes that were acknowledged and asked for
 	proved    int
+	figures   []Figure
 	notes     []string
+}
+
+// Figure is one that only some scenarios have: the mean of Times measurements.
+type Figure struct {
+	Name  string  `json:"name"`
+	Value float64 `json:"value"`
+	Times int     `json:"times"`
+}
+
+// figure adds a measurement; names end with the unit.
+func (t *tally) figure(name string, value float64) { t.join(Figure{name, value, 1}) }
+
+func (t *tally) join(f Figure) {
+	i := slices.IndexFunc(t.figures, func(g Figure) bool { return g.Name == f.Name })
+	if i < 0 {
+		t.figures = append(t.figures, f)
+		return
+	}
+	g := &t.figures[i]
+	g.Value = (g.Value*float64(g.Times) + f.Value*float64(f.Times)) / float64(g.Times+f.Times)
+	g.Times += f.Times
+}
+
+// notServed is true when nothing was done because the server does not have the method.
+func (t *tally) notServed() bool {
+	return t.ops == 0 && len(t.errors) == 1 && t.errors[nameNotServed] > 0
 }
 
 func (t *tally) failed(err error) {
@@ -79,6 +106,9 @@ func (t *tally) add(o tally) {
 	t.lost += o.lost
 	t.claimed += o.claimed
 	t.proved += o.proved
+	for _, f := range o.figures {
+		t.join(f)
+	}
 	for _, n := range o.notes {
 		t.note(n)
 	}

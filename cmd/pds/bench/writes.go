@@ -122,6 +122,9 @@ func deleteRecord(ctx context.Context, t *target, o Options) (tally, error) {
 		key syntax.TID
 	}
 	total := int(deletesASecond * (o.Warmup + o.Duration).Seconds())
+	if t.Process != nil && t.Process.tenth {
+		total /= 10
+	}
 	share := min(200, total/len(all)+1)
 	keys := syntax.NewTIDClock(0)
 	batches := total/share + 1
