@@ -41,7 +41,8 @@ type benchCommand struct {
 	Awake         int           `help:"Accounts that stay awake in the cold scenarios of a started server." default:"32"`
 	Profile       string        `help:"Folder for CPU profiles of each scenario on a started server." type:"path"`
 	State         string        `help:"Folder that remembers the accounts that were made. The default is in the user's cache." type:"path"`
-	JSON          bool          `name:"json" help:"Print the report as JSON."`
+	JSON          bool          `name:"json" help:"Print the report as JSON." xor:"form"`
+	Markdown      bool          `help:"Print the report as a Markdown table." xor:"form"`
 }
 
 // Run measures and prints.
@@ -90,6 +91,9 @@ func (c *benchCommand) Run(ctx context.Context) (err error) {
 	report.Notes = append(report.Notes, started.notes...)
 	if c.JSON {
 		return errors.Join(err, report.WriteJSON(os.Stdout))
+	}
+	if c.Markdown {
+		return errors.Join(err, report.WriteMarkdown(os.Stdout))
 	}
 	return errors.Join(err, report.WriteTable(os.Stdout))
 }

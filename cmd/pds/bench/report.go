@@ -135,19 +135,25 @@ func rounds(n int) string {
 }
 
 func (r Row) line() string {
-	rate := number(r.Rate)
-	if r.RateMin != r.RateMax {
-		rate += fmt.Sprintf(" (%s–%s)", number(r.RateMin), number(r.RateMax))
+	if r.NotServed {
+		return r.Scenario + "\t" + r.Server + "\t" + r.said() + strings.Repeat("\t–", 7) + "\t  \t"
 	}
-	switch {
-	case r.NotServed:
-		return strings.Join([]string{r.Scenario, r.Server, "not served"}, "\t") + strings.Repeat("\t–", 7) + "\t  \t"
-	case r.Failed != "":
-		rate = "failed"
-	}
-	cells := []string{r.Scenario, r.Server, rate, number(r.P50), number(r.P99), number(r.ServerCPU), number(r.ServerRSS),
+	cells := []string{r.Scenario, r.Server, r.said(), number(r.P50), number(r.P99), number(r.ServerCPU), number(r.ServerRSS),
 		number(r.Written / 1e3), number(r.OwnCPU), strconv.FormatFloat(r.Others, 'f', 1, 64)}
 	return strings.Join(cells, "\t") + "\t  \t" + r.more()
+}
+
+// said is the rate, or why there is none.
+func (r Row) said() string {
+	switch {
+	case r.NotServed:
+		return "not served"
+	case r.Failed != "":
+		return "failed"
+	case r.RateMin != r.RateMax:
+		return fmt.Sprintf("%s (%s–%s)", number(r.Rate), number(r.RateMin), number(r.RateMax))
+	}
+	return number(r.Rate)
 }
 
 // more is what only some scenarios have.

@@ -169,3 +169,42 @@ func TestScenariosAreChosen(t *testing.T) {
 		t.Errorf("unknown: %s", got)
 	}
 }
+
+// A Markdown table has as many cells in each row as it has columns.
+func TestMarkdownTable(t *testing.T) {
+	row := func(scenario string, rate float64) Row {
+		return Row{Scenario: scenario, Rate: rate, RateMin: rate, RateMax: rate, P50: 1.5, P99: 10, ServerCPU: 1000 / rate, Figures: []Figure{{"kB", rate, 1}}}
+	}
+	gone := row("create-account", 0)
+	gone.NotServed, gone.ServerCPU = true, 0
+	rows := []Row{row("get-record", 500), row("get-record", 50), gone, row("create-account", 20)}
+	for _, servers := range [][]Server{{{Name: "ours"}}, {{Name: "ours"}, {Name: "theirs"}}} {
+		r := Report{Options: Options{Servers: servers, Rounds: 1}, Rows: rows, Notes: []string{"a note"}}
+		var out bytes.Buffer
+		if err := r.WriteMarkdown(&out); err != nil {
+			t.Fatal(err)
+		}
+		var table []string
+		for line := range strings.Lines(out.String()) {
+			if strings.HasPrefix(line, "|") {
+				table = append(table, line)
+			}
+		}
+		if want := 2 + len(rows)/len(servers); len(table) != want {
+			t.Errorf("%d lines of table, want %d:\n%s", len(table), want, &out)
+		}
+		for _, line := range table {
+			if strings.Count(line, "|") != strings.Count(table[0], "|") {
+				t.Errorf("%q does not fit %q", line, table[0])
+			}
+		}
+		for _, want := range []string{"| get-record | 500 | 1.50 / 10.0 | 2.00 |", "not served", "- a note"} {
+			if !strings.Contains(out.String(), want) {
+				t.Errorf("no %q in\n%s", want, &out)
+			}
+		}
+		if len(servers) == 2 && !strings.Contains(out.String(), "| 10.0x | 0.1x | 500 kB ‖ 50.0 kB |") {
+			t.Errorf("no comparison in\n%s", &out)
+		}
+	}
+}
