@@ -87,6 +87,7 @@ func (c *connection) catchUp() error {
 // frames on the way. Then it ends the connection.
 func (c *connection) drain() {
 	defer c.cancel()
+	defer c.contain()
 	for {
 		_, message, err := c.conn.Reader(context.Background()) // until the socket is closed
 		if err != nil {
@@ -109,6 +110,7 @@ func (c *connection) keepAlive() (stop func() bool) {
 	w := &c.wire
 	w.heard.Store(true)
 	timer = time.AfterFunc(time.Hour, func() { // not before it is set below
+		defer c.contain()
 		unheard++
 		if w.heard.Swap(false) {
 			unheard = 0
@@ -181,5 +183,14 @@ func (c *connection) recover() {
 	if v := recover(); v != nil {
 		c.server.Logger.Error("firehose connection crashed", "panic", v, "stack", string(debug.Stack()))
 		go c.close()
+	}
+}
+
+// contain is recover for what runs beside the goroutine that owns the
+// connection: that one is left to close it.
+func (c *connection) contain() {
+	if v := recover(); v != nil {
+		c.server.Logger.Error("firehose connection crashed", "panic", v, "stack", string(debug.Stack()))
+		c.cancel()
 	}
 }
