@@ -68,7 +68,7 @@ func (s *sender) poke() {
 }
 
 func (s *sender) run() {
-	s.attempt.write = s.attempt.do
+	s.attempt.prepare()
 	var more <-chan struct{} // closed when there is something for the members
 	for {
 		first := len(s.members) // who has come is served even if nothing else happens

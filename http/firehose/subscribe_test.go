@@ -208,6 +208,26 @@ func TestNothingFollowsAClose(t *testing.T) {
 	}
 }
 
+// Whoever holds the wire is left the control frames that come meanwhile, and
+// writes them even if there is no reason to write anything else any more.
+func TestControlFrameThatIsLeftToTheHolder(t *testing.T) {
+	ours, theirs := net.Pipe()
+	defer theirs.Close()
+	w := &wire{Conn: ours, timeout: time.Second}
+	w.writing.Lock()
+	if err := w.control(opClose, nil); err != nil {
+		t.Fatal(err)
+	}
+	w.writing.Unlock()
+	ended, end := context.WithCancel(t.Context())
+	end()
+	go w.send(ended, []byte("x"))
+	theirs.SetDeadline(time.Now().Add(5 * time.Second))
+	if op, _, err := frame(theirs); err != nil || op != opClose {
+		t.Fatalf("opcode %d, %v", op, err)
+	}
+}
+
 // waitFor waits until n connections hold a subscription.
 func waitFor(t *testing.T, f *fixture, n int64) {
 	t.Helper()

@@ -95,10 +95,11 @@ func (w *wire) send(ctx context.Context, frames ...[]byte) error {
 	w.writing.Lock()
 	err := w.batch(ctx, frames)
 	w.writing.Unlock()
-	if err != nil {
-		return err
+	// Even if ctx has ended: a close frame may have been left to us.
+	if flushed := w.flush(); err == nil {
+		err = flushed
 	}
-	return w.flush()
+	return err
 }
 
 // batch runs under writing.
@@ -147,63 +148,6 @@ func (w *wire) batch(ctx context.Context, frames [][]byte) error {
 		return nil
 	}
 	return w.put(buf)
-}
-
-// putRest runs under writing.
-func (w *wire) putRest() error {
-	w.mu.Lock()
-	rest := w.rest
-	w.mu.Unlock()
-	if len(rest) == 0 {
-		return nil
-	}
-	if err := w.put(rest); err != nil {
-		return err
-	}
-	w.mu.Lock()
-	w.rest = nil
-	w.mu.Unlock()
-	return w.arm()
-}
-
-// attempt is a write that does not wait. It is made once and used for many wires.
-type attempt struct {
-	b     []byte
-	n     int
-	err   error
-	write func(fd uintptr) // do
-}
-
-func (a *attempt) do(fd uintptr) { a.n, a.err = syscall.Write(int(fd), a.b) }
-
-// try hands a.b, whole messages, to the kernel as far as it takes them now, and
-// reports whether that is all there is to write. If not, send has to be called.
-// The bytes may be kept until then. Nobody waits for the socket here: neither
-// the descriptor, which is not asked when it is writable, nor for a lock that is
-// held by somebody who does.
-func (w *wire) try(a *attempt) (all bool, err error) {
-	a.n, a.err = 0, nil
-	if w.writing.TryLock() {
-		defer w.writing.Unlock()
-		if w.ended {
-			return false, fmt.Errorf("%w: %w", errLost, net.ErrClosed)
-		}
-		err := w.raw.Control(a.write)
-		if err == nil && a.err != syscall.EAGAIN && a.err != syscall.EINTR {
-			err = a.err
-		}
-		if err != nil {
-			w.ended = true
-			return false, fmt.Errorf("%w: %w", errLost, err)
-		}
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if n := max(a.n, 0); n < len(a.b) {
-		w.rest = a.b[n:] // before writing is let go: a control frame must not come in between
-		return false, nil
-	}
-	return !w.waits(), nil
 }
 
 func appendHeader(b []byte, size int) []byte {
