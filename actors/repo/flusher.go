@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"os"
+	"runtime/debug"
 	"time"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
@@ -96,11 +97,17 @@ func (f *Flusher) run() {
 }
 
 // flush makes everything noted so far durable, then marks it. Only marks taken
-// before the flush began count.
+// before the flush began count. A panic is like an error: what is not marked is
+// flushed and marked the next time, and until then the log keeps it.
 func (f *Flusher) flush(marks map[syntax.DID]sequencing.Seq) {
 	if len(marks) == 0 {
 		return
 	}
+	defer func() {
+		if p := recover(); p != nil {
+			f.slog.Error("flush account files", "panic", p, "stack", string(debug.Stack()))
+		}
+	}()
 	began := time.Now()
 	if err := syncFileSystem(f.root); err != nil {
 		f.slog.Error("flush account files", "err", err)

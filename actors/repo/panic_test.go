@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -167,5 +168,50 @@ func usable(w *world, d syntax.DID) {
 		if time.Now().After(end) {
 			w.t.Fatalf("still %v", err)
 		}
+	}
+}
+
+// careless is a log that panics where no actor asks it.
+type careless struct {
+	sequencing.Log
+	marking, listing atomic.Bool // the next MarkApplied or Behind panics
+	marked           chan []sequencing.Applied
+}
+
+func (l *careless) MarkApplied(ctx context.Context, marks []sequencing.Applied) error {
+	if l.marking.CompareAndSwap(true, false) {
+		panic("injected")
+	}
+	l.marked <- marks
+	return l.Log.MarkApplied(ctx, marks)
+}
+
+func (l *careless) Behind(ctx context.Context, after syntax.DID, limit int) ([]sequencing.Head, error) {
+	if l.listing.CompareAndSwap(true, false) {
+		panic("injected")
+	}
+	return l.Log.Behind(ctx, after, limit)
+}
+
+// The flusher goes on behind a panic, with what it could not mark; the sweep
+// ends with an error.
+func TestPanicsBesideTheActors(t *testing.T) {
+	w := open(t, t.TempDir(), 16)
+	defer w.close()
+	log := &careless{Log: w.log, marked: make(chan []sequencing.Applied, 1)}
+	flusher := repo.NewFlusher(w.dir, log, slog.New(slog.DiscardHandler))
+	defer flusher.Close()
+	w.account(1)
+	log.marking.Store(true)
+	flusher.Note(did(1), 1)
+	if marks := <-log.marked; len(marks) != 1 || marks[0].DID != did(1) {
+		t.Errorf("marked behind the panic: %v", marks)
+	}
+	log.listing.Store(true)
+	if _, err := repo.Sweep(t.Context(), log, w.repos, slog.New(slog.DiscardHandler)); err == nil {
+		t.Error("a sweep that panicked reports success")
+	}
+	if _, err := repo.Sweep(t.Context(), log, w.repos, slog.New(slog.DiscardHandler)); err != nil {
+		t.Errorf("the next sweep: %v", err)
 	}
 }

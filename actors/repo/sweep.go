@@ -2,7 +2,9 @@ package repo
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"runtime/debug"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
 	"golang.org/x/sync/errgroup"
@@ -16,8 +18,15 @@ const sweepWidth = 4
 
 // Sweep activates every account whose file the log knows to lag, once, so
 // that it catches up without waiting for somebody to ask. Serving goes on
-// meanwhile. It returns how many accounts it woke.
+// meanwhile. It returns how many accounts it woke. A panic becomes its error:
+// whom it did not wake catches up when somebody asks.
 func Sweep(ctx context.Context, log sequencing.Log, repos *mailbox.Router[*Repo], logger *slog.Logger) (woken int, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			logger.Error("sweep", "panic", p, "stack", string(debug.Stack()))
+			err = fmt.Errorf("repo: sweep: panic: %v", p)
+		}
+	}()
 	var after syntax.DID
 	for {
 		page, err := log.Behind(ctx, after, 256)
