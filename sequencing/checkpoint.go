@@ -3,6 +3,8 @@ package sequencing
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime/debug"
 	"time"
 
 	"troupe/storage/logdb"
@@ -32,7 +34,7 @@ func (c *committer) copyBack() {
 		// A log that is being closed takes no job; its WAL stays as it is.
 		_ = c.log.queue.putJob(func(c *committer) {
 			c.copying = false
-			if errors.Is(err, sqlite.ErrSync) {
+			if errors.Is(err, sqlite.ErrSync) || errors.Is(err, errPanicked) {
 				c.fatal(err) // this file's pages may be gone, whichever handle asked
 				return
 			}
@@ -42,8 +44,17 @@ func (c *committer) copyBack() {
 	}()
 }
 
+// errPanicked: the copying goroutine panicked.
+var errPanicked = errors.New("panic while the WAL was copied back")
+
 // copy runs beside the committer.
-func (c *committer) copy() error {
+func (c *committer) copy() (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			c.logger.Error("copying the event log's WAL back panicked", "panic", p, "stack", string(debug.Stack()))
+			c.copier, err = nil, fmt.Errorf("%w: %v", errPanicked, p)
+		}
+	}()
 	ctx := context.Background()
 	if c.copier == nil {
 		copier, err := logdb.OpenCopier(ctx, c.path, c.options.VFS)
@@ -52,7 +63,7 @@ func (c *committer) copy() error {
 		}
 		c.copier = copier
 	}
-	err := c.copier.Copy(ctx)
+	err = c.copier.Copy(ctx)
 	if err != nil {
 		_ = c.copier.Close()
 		c.copier = nil // the next one starts with a fresh connection

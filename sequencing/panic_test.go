@@ -6,6 +6,8 @@ import (
 	"os/exec"
 	"sync"
 	"testing"
+
+	"troupe/storage/logdb"
 )
 
 // Wherever the committer panics, the log has stopped: everybody is answered
@@ -102,6 +104,31 @@ func TestAPanicOfTheCommitterStopsTheLog(t *testing.T) {
 			l.Close()
 			checkLog(t, path)
 		})
+	}
+}
+
+// So does the goroutine that copies the WAL back for it.
+func TestAPanicOfTheCopyStopsTheLog(t *testing.T) {
+	path := logPath(t)
+	var stopped []error
+	l := openTest(t, path, LogOptions{Fatal: func(err error) { stopped = append(stopped, err) }})
+	mustDo(t, l, firstCommit(testDID(1), 100))
+	if err := l.maintain(ctx, "poison", func(c *committer) error { c.copier = &logdb.Copier{}; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if copyNow(t, l, func() {}) {
+		t.Error("the log goes on")
+	}
+	if _, err := do(l, firstCommit(testDID(2), 100)); !errors.Is(err, ErrClosed) {
+		t.Errorf("behind the panic: %v", err)
+	}
+	l.Close()
+	if len(stopped) != 1 || !errors.Is(stopped[0], errPanicked) {
+		t.Errorf("stopped with %v", stopped)
+	}
+	l = openTest(t, path, LogOptions{})
+	if _, ok, err := l.Head(ctx, testDID(1)); err != nil || !ok {
+		t.Errorf("what was acknowledged: %v, %v", ok, err)
 	}
 }
 
