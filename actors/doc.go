@@ -44,30 +44,70 @@
 //
 // # Failure table
 //
-//	what dies               what is lost                  who notices      what restarts it                       proved by
-//	a turn of any actor     that request's answer         its host         fresh instance from disk; the queue    mailbox: TestAPanicAnswersItsAskerAndSparesTheQueue
-//	(panic)                 (ErrCrashed: outcome unknown)                  goes on
-//	the same key, again     requests of that key for a    its shard        itself, after the window               mailbox: TestQuarantine
-//	and again               minute (ErrQuarantined)
-//	an account's file does  requests of that key          its shard        the next request after a short pause   mailbox: TestStartErrorsAnswerEverythingAndAreTriedAgain
-//	not open                (the error of Start)
-//	a singleton's file does every request to it           itself           itself, after a short pause            mailbox: TestASingletonTriesAFailedStartAgain
+// A panic in a turn is never the end of more than its instance; one on a goroutine
+// that an asker waits for, or that owns what others read, is either contained there
+// or the end of the process, never a silence.
+//
+//	what dies                  what is lost                   who notices     what restarts it               proved by
+//	a turn of any actor        that request's answer          its host        fresh instance from disk; the  mailbox:
+//	(panic)                    (ErrCrashed: outcome unknown)                  queue goes on                  TestAPanicAnswersItsAskerAndSparesTheQueue,
+//	                                                                                                         TestStorm
+//	the same key, again and    requests of that key for a     its shard       itself, after the window       mailbox: TestQuarantine
+//	again                      minute (ErrQuarantined)
+//	a turn of a repo, its      as above, and the answers of   its host        replay on activation           repo: TestAPanicConcernsOneAccount, TestStorm
+//	Start, its Stop, or        what that account had queued
+//	applying its changes
+//	a turn of the sequencer    that append's answer; appends  its host        fresh instance over the same   sequencer: TestAPanicLeavesAppendsTheirAnswers
+//	                           under way get the log's own                    log
+//	a subscription, notice or  that one                       the goroutine   the next question, event or    sequencer: TestPanicsBesideTheTurns
+//	pruning beside the                                        itself          hour
+//	sequencer
+//	a decision of accounts     that request's answer, not     its host        fresh instance from the file   account: TestAPanicSparesTheBatch
+//	                           the rest of its transaction
+//	the commit of accounts     the answers of that            its host        fresh instance from the file   account: TestAPanicBehindADecision, TestFaults
+//	                           transaction
+//	a turn of identities       the lookups under way          its host        the next question              identity: TestPanicInATurn
+//	                           (ErrCrashed)
+//	a lookup of identities     that lookup                    identities      the next question              identity: TestPanicInALookup
+//	did_cache.sqlite           time                           identities      replaced by an empty one       identity: TestRestart
+//	a story (saga)             its answer; its last step is   the stories'    itself, soon, or the start of  saga: TestAPanicOfOneStory, TestCrash,
+//	                           a row                          supervisor      the server                     TestCrashWhileSettling
+//	the stories' supervisor    answers of those who wait;     its host        fresh instance from the rows   saga: TestAPanicOfTheSupervisor
+//	                           stories stop between two
+//	                           steps
+//	an account's file does     requests of that key (the      its shard       the next request after a       mailbox:
+//	not open                   error of Start)                                short pause                    TestStartErrorsAnswerEverythingAndAreTriedAgain
+//	a singleton's file does    every request to it            itself          itself, after a short pause    mailbox: TestASingletonTriesAFailedStartAgain
 //	not open any more
-//	an actor leaves (LRU)   nothing                       its shard        the next request                       mailbox: TestHandOver, TestPassivationWaitsForHeldAnswers
-//	while it has work
-//	an actor leaves between nothing: file behind the log  its next start   replay on activation                   repo: TestReplayEquivalence, TestOlderFileCatchesUp, TestConcurrentWritersTinyLRU
-//	append and apply
-//	the log itself (lost or what no file had applied      the repo actor   its head is adopted, then #sync        repo: TestFileAheadOfLog
-//	restored)               yet
-//	a router's shard        that request's answer         itself           goes on with its actors                mailbox: TestAShardContainsItsPanics
-//	(panic)
-//	a story (saga)          nothing: its last step is a   accounts         the start of the server, or the next   saga
-//	                        row                                            request to it
-//	a lookup of identities  that lookup                   identities       the next question                      identity: TestPanicInALookup
-//	did_cache.sqlite        time                          identities       replaced by an empty one               identity: TestRestart
-//	the log's fsync         nothing acknowledged          the committer    exit 70; recovery from disk            sequencing
-//	the process or power    nothing acknowledged          the supervisor   replay of what files miss              sequencing, storage/sqlite: TestEveryStepMayBeTheLastBeforeAPowerCut
-//	                                                      outside
-//	Retire with work under  requests that come after it   its caller       release                                mailbox: TestRetireFinishesWhatTheActorHas, TestRetireRaces
-//	way                     (ErrRetired)
+//	an actor leaves (LRU)      nothing                        its shard       the next request               mailbox: TestHandOver,
+//	while it has work                                                                                        TestPassivationWaitsForHeldAnswers
+//	an actor leaves between    nothing: file behind the log   its next start  replay on activation           repo: TestReplayEquivalence,
+//	append and apply                                                                                         TestOlderFileCatchesUp,
+//	                                                                                                         TestConcurrentWritersTinyLRU
+//	Retire with work under     requests that come after it    its caller      release                        mailbox: TestRetireFinishesWhatTheActorHas,
+//	way                        (ErrRetired)                                                                  TestRetireRaces
+//	a router's shard (panic)   that request's answer          itself          goes on with its actors        mailbox: TestAShardContainsItsPanics
+//	the flusher, or the sweep  nothing: the log keeps more    itself          the next second; the           repo: TestPanicsBesideTheActors
+//	after a start              for a while                                    account's next request
+//	a handler of a request     that answer (500)              the server of   the next request               http/xrpc: TestKeepAliveAfterErrors
+//	                                                          requests
+//	a firehose connection, or  that connection                itself          the consumer connects again,   http/firehose: TestAPanicEndsOneConnection,
+//	what runs beside it                                                       with its cursor                TestPanicsBesideAConnection
+//	the log itself (lost or    what no file had applied yet   the repo actor  its head is adopted, then      repo: TestFileAheadOfLog
+//	restored)                                                                 #sync
+//	the log's fsync, or any    nothing acknowledged           the committer   exit 70; recovery from disk    sequencing: TestFailedFsyncStops, TestEveryFault
+//	commit but for want of
+//	space
+//	the committer, a callback  nothing acknowledged           the committer   exit 70; recovery from disk    sequencing:
+//	on it, its copying of the                                                                                TestAPanicOfTheCommitterEndsTheProcess,
+//	WAL (panic)                                                                                              TestAPanicOfTheCommitterStopsTheLog,
+//	                                                                                                         TestAPanicOfTheCopyStopsTheLog
+//	any other goroutine, as    nothing acknowledged           the runtime     exit 2; recovery from disk,    cmd/pds: TestKilledServerKeepsWhatItAnswered
+//	those that wake readers,                                                  as after a kill
+//	tick or send (panic)
+//	the process or power       nothing acknowledged           the supervisor  replay of what files miss      sequencing: TestRestartWithoutClose;
+//	                                                          outside                                        storage/sqlite:
+//	                                                                                                         TestEveryStepMayBeTheLastBeforeAPowerCut;
+//	                                                                                                         cmd/pds: TestKilledServerKeepsWhatItAnswered,
+//	                                                                                                         crashtest
 package actors
