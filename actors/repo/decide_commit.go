@@ -136,7 +136,7 @@ func (d *writeDecider) blocks(tree *mst.Tree, changed mst.Changes, commit car.Bl
 	for i, op := range d.ops {
 		keys[i] = op.Path
 	}
-	proof, err := tree.Proof(keys...)
+	proof, err := tree.ProofBeside(changed.New, keys...)
 	if err != nil {
 		return nil, err
 	}

@@ -34,10 +34,21 @@ func (t *Tree) Path(key string) ([]car.Block, error) {
 // arrives at it (Sync specification, "Commit Validation"): removing a created key
 // joins the subtrees on its two sides, and putting back a deleted one parts the
 // nodes it falls into.
-func (t *Tree) Proof(keys ...string) ([]car.Block, error) {
+func (t *Tree) Proof(keys ...string) ([]car.Block, error) { return t.ProofBeside(nil, keys...) }
+
+// ProofBeside is Proof without the blocks of have. A commit has most of its proof
+// already: the nodes that it made.
+func (t *Tree) ProofBeside(have []car.Block, keys ...string) ([]car.Block, error) {
 	keys = slices.Clone(keys)
 	slices.Sort(keys)
-	c := cover{loader: t.loader}
+	c := cover{loader: t.loader, have: make(map[digest]struct{}, len(have))}
+	for _, b := range have {
+		sum, err := digestOf(b.CID)
+		if err != nil {
+			return nil, err
+		}
+		c.have[sum] = struct{}{}
+	}
 	if err := c.visit(&t.top, anyLayer, span{}, slices.Compact(keys), false, false); err != nil {
 		return nil, err
 	}
@@ -47,6 +58,7 @@ func (t *Tree) Proof(keys ...string) ([]car.Block, error) {
 type cover struct {
 	loader
 	pack
+	have map[digest]struct{} // nodes to leave out
 }
 
 // visit adds the node behind l and goes on to the gaps that keys, all in s, fall
@@ -57,7 +69,9 @@ func (c *cover) visit(l *link, layer int, s span, keys []string, first, last boo
 	if err != nil {
 		return err
 	}
-	c.add(n)
+	if _, had := c.have[n.sum]; !had {
+		c.add(n)
+	}
 	for i := 0; i <= len(n.entries); i++ {
 		inside, wanted := keys, false // wanted: the entry behind this gap is one of keys
 		if i < len(n.entries) {

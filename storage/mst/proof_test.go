@@ -292,3 +292,31 @@ func TestInvertRefuses(t *testing.T) {
 		t.Errorf("no operations: %v", err)
 	}
 }
+
+// TestProofBeside leaves out exactly the nodes that are at hand.
+func TestProofBeside(t *testing.T) {
+	keys := pool()
+	tree, _ := build(t, keys[:len(keys)/2]...)
+	for i, k := range keys[len(keys)/2:] {
+		e := tree.Edit()
+		must(t, e.Create(k, record(i)))
+		after, changed, err := e.Finish()
+		must(t, err)
+		whole, err := after.Proof(k)
+		must(t, err)
+		rest, err := after.ProofBeside(changed.New, k)
+		must(t, err)
+		want := slices.DeleteFunc(whole, func(b car.Block) bool {
+			return slices.ContainsFunc(changed.New, func(n car.Block) bool { return n.CID == b.CID })
+		})
+		if len(want)+len(changed.New) == 0 || !slices.EqualFunc(rest, want, func(a, b car.Block) bool {
+			return a.CID == b.CID && bytes.Equal(a.Data, b.Data)
+		}) {
+			t.Fatalf("%s: %d blocks beside %d, want %d", k, len(rest), len(changed.New), len(want))
+		}
+		tree = after
+	}
+	if _, err := tree.ProofBeside([]car.Block{{}}, keys[0]); err == nil {
+		t.Error("a block without a CID was taken")
+	}
+}
