@@ -1,10 +1,6 @@
 package sqlite
 
-import (
-	"os"
-
-	"github.com/ncruces/go-sqlite3"
-)
+import "github.com/ncruces/go-sqlite3"
 
 // closeWAL is the size in bytes up to which Close leaves the WAL as it is. The
 // next Open reads it again, which for this much takes less time than the two
@@ -30,9 +26,9 @@ func (db *DB) Close() error {
 func (db *DB) settleWAL() {
 	defer func() { _ = recover() }() // nothing here has to succeed
 	keep := db.options.ReadOnly || db.options.NoAutoCheckpoint || db.state.broken != nil
-	if !keep {
-		info, err := os.Stat(db.path + "-wal")
-		keep = err != nil || info.Size() <= closeWAL
+	if wal := db.state.wal; !keep && wal != nil {
+		size, err := wal.Size()
+		keep = err != nil || size <= closeWAL
 	}
 	if keep {
 		_, _ = db.conn.Config(sqlite3.DBCONFIG_NO_CKPT_ON_CLOSE, true)

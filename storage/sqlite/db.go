@@ -33,7 +33,11 @@ func (db *DB) Read(ctx context.Context, fn func(*Reader) error) error {
 	if err := db.enter(r, "read"); err != nil {
 		return err
 	}
-	return db.run(r, beginDeferred, func() error { return fn(r) })
+	begin := beginDeferred
+	if db.options.Exclusive {
+		begin = "" // while the owner reads nobody writes, so all moments are one
+	}
+	return db.run(r, begin, func() error { return fn(r) })
 }
 
 // Transact runs fn inside BEGIN IMMEDIATE … COMMIT. An error of fn, or a panic
@@ -152,11 +156,17 @@ func (db *DB) run(r *Reader, begin string, body func() error) (err error) {
 		// itself is sound then, and the transaction is gone.
 		err = db.refuse("transaction", ErrMemory, panicked.(error))
 	}()
-	if err = db.command(begin); err != nil {
-		return db.fail(r.ctx, "begin", err)
+	if begin != "" {
+		if err = db.command(begin); err != nil {
+			return db.fail(r.ctx, "begin", err)
+		}
 	}
 	if err = body(); err != nil {
 		return err
+	}
+	if begin == "" {
+		committed = true
+		return nil
 	}
 	db.conn.SetInterrupt(context.Background()) // the decision is made: a late time-out must not undo it
 	if err = db.command(commit); err != nil {

@@ -20,7 +20,8 @@
 //	<path>-wal   what was committed and not yet copied back. Never deleted, emptied
 //	             by Close when it has grown. Belongs to the database: neither is
 //	             worth anything without the other, and a copy needs both of one moment
-//	<path>-shm   shared index of the WAL, made anew by the first connection
+//	<path>-shm   shared index of the WAL, made anew by the first connection; none
+//	             while an Exclusive handle keeps the index in its memory
 //
 // All have mode 0600. application_id says whose file it is, user_version how
 // many migrations it has. Migrations run when the file is opened, all missing
@@ -80,6 +81,18 @@
 //
 // Why synchronous is switched and not simply followed by Sync: a Full
 // transaction whose fsync fails is rolled back before anybody saw it.
+//
+// Why exclusive handles: a file that only its owner reads needs no shared index,
+// and opening it costs a third less: no file to make and map, no lock per
+// transaction, and no BEGIN around reads, since nobody can write between two of
+// them. SQLite cannot leave this mode without closing, so whoever wants a second
+// connection closes and opens again. Anybody else is ErrBusy meanwhile, which
+// also keeps a stray command line tool from copying the WAL back on its own.
+//
+// Why so few statements when a file is opened: each is parsed anew, by each
+// connection. What can be set without SQL is, the page size and WAL mode are
+// asked for only where the first read found no WAL, and migrations are best kept
+// to few and short statements, because SQLite reads their text again too.
 //
 // Rejected: page checksums (they need 8 reserved bytes per page from the
 // start and make every read slower; records are verified by their CID anyway),

@@ -15,6 +15,7 @@ import (
 // fileState is what the files of one connection remember for its handle.
 // Owned by the goroutine that uses the connection.
 type fileState struct {
+	alone     bool          // no other connection may use the file
 	main, wal *file         // open files; nil when not open
 	first     syscall.Errno // first errno since the handle began its operation
 	broken    error         // first failed fsync; never cleared while the connection lives
@@ -56,9 +57,10 @@ type file struct {
 	path  string
 	state *fileState
 
-	newborn bool    // its directory entry may not be durable yet
-	dirty   bool    // written since the last fsync
-	frames  *frames // of a WAL: the end of it that is still held back; nil for other files
+	readonly bool    // the file system is, or whoever opened it asked for no more
+	newborn  bool    // its directory entry may not be durable yet
+	dirty    bool    // written since the last fsync
+	frames   *frames // of a WAL: the end of it that is still held back; nil for other files
 }
 
 var (
@@ -155,6 +157,15 @@ func (f *file) syncDir() error {
 	}
 	f.newborn = false
 	return nil
+}
+
+// Lock takes no lock against readers where nobody can write: the system
+// refuses them on a file that is open for reading.
+func (f *file) Lock(l vfs.LockLevel) error {
+	if f.readonly && l > vfs.LOCK_SHARED {
+		return nil
+	}
+	return f.File.Lock(l)
 }
 
 func (f *file) Size() (int64, error) {

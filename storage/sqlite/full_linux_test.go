@@ -121,3 +121,22 @@ func TestAReadOnlyFileSystemServesReads(t *testing.T) {
 	}
 	put(t, open(t, path, sqlite.Options{}), 2)
 }
+
+// A file that was never shared has no index, and none can be made.
+func TestAReadOnlyFileSystemNeedsNoIndex(t *testing.T) {
+	dir := smallDisk(t)
+	path := filepath.Join(dir, "db")
+	db := open(t, path, sqlite.Options{Exclusive: true})
+	put(t, db, 1)
+	db.Close()
+	if err := syscall.Mount("", dir, "", syscall.MS_REMOUNT|syscall.MS_RDONLY, ""); err != nil {
+		t.Skip(err)
+	}
+	for _, o := range []sqlite.Options{{Exclusive: true}, {ReadOnly: true}, {}} {
+		db := open(t, path, o)
+		if n := count(t, db); n != 1 {
+			t.Errorf("%+v: %d rows", o, n)
+		}
+		db.Close()
+	}
+}

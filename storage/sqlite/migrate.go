@@ -9,11 +9,7 @@ import (
 
 // checkSchema refuses files that are not ours or that a later version wrote,
 // and brings an older one up to date. The usual case is two short reads.
-func (db *DB) checkSchema(ctx context.Context) error {
-	version, err := db.identify()
-	if err != nil {
-		return err
-	}
+func (db *DB) checkSchema(ctx context.Context, version int) error {
 	want := len(db.schema.Migrations)
 	switch {
 	case version > want:

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
@@ -31,7 +32,7 @@ const busyTimeout = 5 * time.Second
 // system has to hold an index of some age, as every file that was in use does.)
 func Open(ctx context.Context, path string, s Schema, o Options) (*DB, error) {
 	db, err := open(ctx, path, s, o)
-	if o.Exclusive || !errors.Is(err, ErrFull) {
+	if o.Exclusive || !errors.Is(err, ErrFull) && !errors.Is(err, syscall.EROFS) {
 		return db, err
 	}
 	o.Exclusive = true // which is SQLite's way to need no shared index
@@ -43,7 +44,7 @@ func Open(ctx context.Context, path string, s Schema, o Options) (*DB, error) {
 
 func open(ctx context.Context, path string, s Schema, o Options) (_ *DB, err error) {
 	o = o.withDefaults()
-	db := &DB{path: path, schema: s, options: o, state: &fileState{}}
+	db := &DB{path: path, schema: s, options: o, state: &fileState{alone: o.Exclusive}}
 	name, err := vfsName(o.VFS)
 	if err != nil {
 		return nil, db.refuse("open", ErrIO, err)
@@ -87,27 +88,36 @@ var uriPath = strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23")
 func (db *DB) setUp(ctx context.Context) error {
 	db.conn.SetInterrupt(ctx)
 	defer db.conn.SetInterrupt(context.Background())
-	if err := db.conn.BusyTimeout(busyTimeout); err != nil {
+	o := db.options
+	if o.Exclusive {
+		// Before the file is first read: no shared index is made then. And no
+		// waiting: whoever has the file open has it for as long as it likes.
+		if err := db.conn.Exec("PRAGMA locking_mode=EXCLUSIVE"); err != nil {
+			return err
+		}
+	} else if err := db.conn.BusyTimeout(busyTimeout); err != nil {
 		return err
 	}
-	o := db.options
-	var b strings.Builder
-	if o.Exclusive {
-		b.WriteString("PRAGMA locking_mode=EXCLUSIVE;") // before WAL: no shared memory is used then
+	for _, c := range configuration {
+		if _, err := db.conn.Config(c.option, c.on); err != nil {
+			return err
+		}
 	}
-	if o.ReadOnly {
+	version, err := db.identify() // the first read
+	if err != nil {
+		return err
+	}
+	var b strings.Builder
+	switch {
+	case o.ReadOnly:
 		b.WriteString("PRAGMA query_only=ON;")
-	} else {
-		// The page size counts only while the file is empty; journal_mode is
-		// already WAL in any file of ours.
+	case db.state.wal == nil:
+		// A new file, or one that was made without us. The page size counts
+		// only while it is empty.
 		fmt.Fprintf(&b, "PRAGMA page_size=%d;PRAGMA journal_mode=WAL;", o.PageSize)
 	}
-	fmt.Fprintf(&b, "PRAGMA synchronous=%s;PRAGMA cache_size=-%d;PRAGMA temp_store=MEMORY;", o.Durability, o.CacheKiB)
-	b.WriteString("PRAGMA foreign_keys=ON;PRAGMA trusted_schema=OFF;")
+	fmt.Fprintf(&b, "PRAGMA synchronous=%s;PRAGMA cache_size=-%d;PRAGMA temp_store=MEMORY", o.Durability, o.CacheKiB)
 	if err := db.conn.Exec(b.String()); err != nil {
-		return err
-	}
-	if _, err := db.conn.Config(sqlite3.DBCONFIG_DEFENSIVE, true); err != nil {
 		return err
 	}
 	pages := 0
@@ -117,7 +127,17 @@ func (db *DB) setUp(ctx context.Context) error {
 	if err := db.conn.WALAutoCheckpoint(pages); err != nil {
 		return err
 	}
-	return db.checkSchema(ctx)
+	return db.checkSchema(ctx, version)
+}
+
+// configuration is what takes no parsing to be set.
+var configuration = []struct {
+	option sqlite3.DBConfig
+	on     bool
+}{
+	{sqlite3.DBCONFIG_ENABLE_FKEY, true},
+	{sqlite3.DBCONFIG_TRUSTED_SCHEMA, false},
+	{sqlite3.DBCONFIG_DEFENSIVE, true},
 }
 
 // String is the value of PRAGMA synchronous.

@@ -54,7 +54,7 @@ type Options struct {
 	ReadOnly         bool   // a query_only connection: never creates, migrates or checkpoints
 	NoAutoCheckpoint bool   // the owner calls Checkpoint; otherwise the WAL is copied back at about 4 MiB
 	MaxMemory        int64  // bytes the connection may use; 0 = 64 MiB, at least 4 MiB. Passing it is ErrMemory
-	Exclusive        bool   // tests: lock the file for one connection, which shows a double open as ErrBusy
+	Exclusive        bool   // no other connection while this one is open, neither before it (Open is ErrBusy, at once) nor beside it
 	VFS              string // the registered file system below ours; "" = the operating system. Faults plug in here
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -71,19 +72,18 @@ func (s fileSystem) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.Fi
 	state := stateFor(name, flags)
 	path := name.String()
 	created := false
-	if path != "" && flags&vfs.OPEN_CREATE != 0 {
-		var err error
-		created, err = s.creator.CreateFile(path)
-		if err != nil && !errors.Is(err, syscall.EROFS) { // then it may be there to be read
+	if path != "" && flags&vfs.OPEN_WAL != 0 && !state.alone {
+		// The driver would create the wal-index with mode 0666. Where this
+		// fails the driver will say so.
+		_, _ = s.creator.CreateFile(strings.TrimSuffix(path, "-wal") + "-shm")
+	}
+	inner, out, err := vfsutil.WrapOpenFilename(s.base, name, flags&^vfs.OPEN_CREATE) // most files are there
+	if path != "" && flags&vfs.OPEN_CREATE != 0 && errors.Is(err, fs.ErrNotExist) {
+		if created, err = s.creator.CreateFile(path); err != nil {
 			return nil, flags, state.fail(err)
 		}
-		if flags&vfs.OPEN_WAL != 0 {
-			// The driver would create the wal-index with mode 0666. Where this
-			// fails the driver will say so, unless it needs none.
-			_, _ = s.creator.CreateFile(strings.TrimSuffix(path, "-wal") + "-shm")
-		}
+		inner, out, err = vfsutil.WrapOpenFilename(s.base, name, flags&^vfs.OPEN_CREATE)
 	}
-	inner, out, err := vfsutil.WrapOpenFilename(s.base, name, flags)
 	if flags&vfs.OPEN_READWRITE != 0 && flags&(vfs.OPEN_MAIN_DB|vfs.OPEN_WAL) != 0 && errors.Is(err, syscall.EROFS) {
 		// What is there can still be read; SQLite refuses writes from here on.
 		readonly := flags&^(vfs.OPEN_READWRITE|vfs.OPEN_CREATE) | vfs.OPEN_READONLY
@@ -95,7 +95,7 @@ func (s fileSystem) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.Fi
 	if err != nil {
 		return nil, flags, state.fail(err)
 	}
-	f := &file{File: inner, fs: s, path: path, state: state}
+	f := &file{File: inner, fs: s, path: path, state: state, readonly: flags&vfs.OPEN_READONLY != 0}
 	switch {
 	case flags&vfs.OPEN_MAIN_DB != 0:
 		state.main = f
@@ -159,7 +159,15 @@ func (s fileSystem) Access(name string, flags vfs.AccessFlag) (bool, error) {
 	return s.base.Access(name, flags)
 }
 
-func (s fileSystem) FullPathname(name string) (string, error) { return s.base.FullPathname(name) }
+// FullPathname follows a file that is a symbolic link, so that its WAL lies
+// beside what it points at. Folders may be links: every way to the file then
+// leads to the same WAL.
+func (s fileSystem) FullPathname(name string) (string, error) {
+	if info, err := os.Lstat(name); err == nil && info.Mode().IsRegular() && filepath.IsAbs(name) {
+		return name, nil
+	}
+	return s.base.FullPathname(name)
+}
 
 // osCreator is the operating system.
 type osCreator struct{}
