@@ -38,10 +38,10 @@ type Repo struct {
 	self mailbox.Self
 
 	// Owned by the actor's turns.
-	db      *repodb.DB // nil until the repository exists
-	key     atcrypto.PrivateKey
-	state   State    // what the log holds
-	pending *overlay // what the log holds and the file does not
+	db      *repodb.DB          // nil until the repository exists
+	key     atcrypto.PrivateKey // nil until something is signed
+	state   State               // what the log holds
+	pending *overlay            // what the log holds and the file does not
 	queue   []job
 	flight  *flight // the chain on its way, or nil
 }

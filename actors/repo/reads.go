@@ -140,7 +140,7 @@ func (r *Repo) openSnapshot(ctx context.Context, _ OpenSnapshot) (*repodb.Snapsh
 	var s *repodb.Snapshot
 	err := r.flush(context.WithoutCancel(ctx))
 	if err == nil && r.db.Alone() {
-		r.reopen(ctx) // there may be room again
+		r.share(ctx)
 	}
 	switch {
 	case err == nil && !r.db.Alone():

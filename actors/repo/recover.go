@@ -39,9 +39,6 @@ func (r *Repo) Start(ctx context.Context) error {
 }
 
 func (r *Repo) activate(ctx context.Context, head sequencing.Head, exists bool) error {
-	if err := r.readKey(); err != nil {
-		return err
-	}
 	if err := r.openFile(ctx); err != nil {
 		return err
 	}
@@ -81,15 +78,19 @@ func (r *Repo) openFile(ctx context.Context) (err error) {
 	return err
 }
 
-// reopen takes a new handle of the file, between two transactions. Without one
-// the actor is nothing: a fresh activation finds out.
-func (r *Repo) reopen(ctx context.Context) {
+// share takes a new handle of the file, between two transactions, beside which
+// snapshots can be opened. It is kept until the actor leaves: who was exported
+// once may be again. Without a handle the actor is nothing: a fresh activation
+// finds out.
+func (r *Repo) share(ctx context.Context) {
 	if err := r.db.Close(); err != nil {
 		r.Logger.Warn("close account file", "did", r.did, "err", err)
 	}
-	if err := r.openFile(context.WithoutCancel(ctx)); err != nil {
+	db, err := repodb.Open(context.WithoutCancel(ctx), r.dir, r.did, repodb.Options{VFS: r.VFS, Shared: true})
+	if err != nil {
 		panic(fmt.Errorf("repo: %s: open again: %w", r.did, err))
 	}
+	r.db = db
 }
 
 func (r *Repo) readKey() error {

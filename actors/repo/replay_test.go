@@ -64,7 +64,7 @@ func dump(t *testing.T, path string) string {
 	}
 	defer c.Close()
 	var out bytes.Buffer
-	for _, table := range []string{"root", "node ORDER BY cid", "record ORDER BY collection, rkey", "backlink ORDER BY collection, rkey", "blob ORDER BY cid", "record_blob ORDER BY blob_cid, collection, rkey", "preference"} {
+	for _, table := range []string{"root", "node ORDER BY cid", "record ORDER BY collection, rkey", "blob ORDER BY cid", "record_blob ORDER BY blob_cid, collection, rkey", "preference"} {
 		s, _, err := c.Prepare("SELECT * FROM " + table)
 		if err != nil {
 			t.Fatal(err)
@@ -107,13 +107,15 @@ func TestReplayEquivalence(t *testing.T) {
 		}
 	}
 	w = open(t, dir, 16)
-	defer w.close()
 	if after := ask(w, d, repo.Wake{}); after != before {
 		t.Errorf("rebuilt up to entry %d, was at %d", after, before)
 	}
+	w.close()
 	if rebuilt := dump(t, w.file(d)); rebuilt != lived {
 		t.Errorf("rebuilt file differs:\n%s", diff(lived, rebuilt))
 	}
+	w = open(t, dir, 16)
+	defer w.close()
 	churn2 := repo.Write{Action: sequencing.ActionCreate, Collection: posts, Record: post(t, "goes on")}
 	ask(w, d, writes(churn2))
 }

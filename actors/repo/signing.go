@@ -19,6 +19,9 @@ func (r *Repo) signServiceAuth(_ context.Context, m SignServiceAuth) (string, er
 	if err := r.exists(); err != nil {
 		return "", err
 	}
+	if err := r.readKey(); err != nil {
+		return "", err
+	}
 	method := jwt.GetSigningMethod("ES256K")
 	if _, p256 := r.key.(*atcrypto.PrivateKeyP256); p256 {
 		method = jwt.GetSigningMethod("ES256")

@@ -80,8 +80,14 @@ func (r *Repo) announceIdentity(ctx context.Context, m AnnounceIdentity, answer 
 	}))
 }
 
-// moment reads the clock once for a decision.
+// moment reads the clock once for a decision, and the key before the first:
+// accounts that are only read do without it.
 func (r *Repo) moment(s State) (Moment, error) {
+	if s.Exists && s.Status != sequencing.StatusDeleted {
+		if err := r.readKey(); err != nil {
+			return Moment{}, err
+		}
+	}
 	rev, err := r.Clock.NextRev(s.Rev)
 	return Moment{Rev: rev, Key: r.key}, err
 }

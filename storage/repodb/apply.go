@@ -41,7 +41,7 @@ func (t *Tx) Apply(did syntax.DID, b Batch) error {
 }
 
 func (t *Tx) applyRecord(r RecordChange) error {
-	if err := t.dropReferences(r); err != nil {
+	if err := t.dereference(r.Collection, r.RKey); err != nil {
 		return err
 	}
 	if !r.CID.Defined() {
@@ -55,29 +55,12 @@ func (t *Tx) applyRecord(r RecordChange) error {
 			return err
 		}
 	}
-	if r.Subject != "" {
-		_, err := t.sql.Exec(insertBacklink, string(r.Collection), string(r.RKey), r.Subject)
-		return err
-	}
 	return nil
-}
-
-const insertBacklink = `INSERT INTO backlink (collection, rkey, subject) VALUES (?, ?, ?)
-ON CONFLICT (collection, rkey) DO UPDATE SET subject = excluded.subject`
-
-const deleteBacklink = `DELETE FROM backlink WHERE collection = ? AND rkey = ?`
-
-// dropReferences forgets what an earlier version of the record pointed at.
-func (t *Tx) dropReferences(r RecordChange) error {
-	if _, err := t.sql.Exec(deleteBacklink, string(r.Collection), string(r.RKey)); err != nil {
-		return err
-	}
-	return t.dereference(r.Collection, r.RKey)
 }
 
 const (
 	deleteNodeSQL = `DELETE FROM node WHERE cid = ?`
-	upsertNode    = `INSERT INTO node (cid, rev, block) VALUES (?, ?, ?) ON CONFLICT (cid) DO UPDATE SET rev = excluded.rev`
+	replaceNode   = `REPLACE INTO node (cid, rev, block) VALUES (?, ?, ?)`
 	selectNode    = `SELECT block FROM node WHERE cid = ?`
 )
 
@@ -87,7 +70,7 @@ func (t *Tx) deleteNode(c cid.Cid) error {
 }
 
 func (t *Tx) putNode(c cid.Cid, n node) error {
-	_, err := t.sql.Exec(upsertNode, c.Bytes(), revInt(n.rev), n.block)
+	_, err := t.sql.Exec(replaceNode, c.Bytes(), revInt(n.rev), n.block)
 	return err
 }
 

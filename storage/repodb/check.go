@@ -101,16 +101,14 @@ func (s nodeSource) Node(c cid.Cid) ([]byte, error) {
 }
 
 const (
-	strayBacklinks = `SELECT count(*) FROM backlink b WHERE NOT EXISTS (SELECT 1 FROM record r WHERE r.collection = b.collection AND r.rkey = b.rkey)`
-	strayBlobs     = `SELECT count(*) FROM record_blob b WHERE NOT EXISTS (SELECT 1 FROM record r WHERE r.collection = b.collection AND r.rkey = b.rkey)`
-	unheldBlobs    = `SELECT count(*) FROM blob b WHERE temporary = 0 AND takedown_ref IS NULL AND NOT EXISTS (SELECT 1 FROM record_blob r WHERE r.blob_cid = b.cid)`
-	rowlessBlobs   = `SELECT count(*) FROM record_blob b WHERE NOT EXISTS (SELECT 1 FROM blob r WHERE r.cid = b.blob_cid AND r.temporary = 0)`
+	strayBlobs   = `SELECT count(*) FROM record_blob b WHERE NOT EXISTS (SELECT 1 FROM record r WHERE r.collection = b.collection AND r.rkey = b.rkey)`
+	unheldBlobs  = `SELECT count(*) FROM blob b WHERE temporary = 0 AND takedown_ref IS NULL AND NOT EXISTS (SELECT 1 FROM record_blob r WHERE r.blob_cid = b.cid)`
+	rowlessBlobs = `SELECT count(*) FROM record_blob b WHERE NOT EXISTS (SELECT 1 FROM blob r WHERE r.cid = b.blob_cid AND r.temporary = 0)`
 )
 
 // pointers counts rows that point at nothing.
 func (c *checker) pointers() error {
 	for _, q := range []struct{ sql, what string }{
-		{strayBacklinks, "backlinks belong to no record"},
 		{strayBlobs, "blob references belong to no record"},
 		{unheldBlobs, "permanent blobs are referenced by no record"},
 		{rowlessBlobs, "blob references have no permanent blob"},

@@ -76,7 +76,6 @@ func TestCheck(t *testing.T) {
 		{"a node changed", "UPDATE node SET block = x'a0' WHERE cid = (SELECT min(cid) FROM node)", "tree"},
 		{"a node too many", "INSERT INTO node VALUES (x'00', 1, x'a0')", "nodes are stored"},
 		{"another commit", "UPDATE root SET commit_block = x'a0'", "commit"},
-		{"a stray backlink", "INSERT INTO backlink VALUES ('com.example.item', 'gone', 'x')", "backlinks"},
 		{"a stray blob reference", "INSERT INTO record_blob VALUES (x'00', 'com.example.item', 'gone')", "blob references"},
 		{"a blob nobody holds", "INSERT INTO blob VALUES (x'00', 'a/b', 1, 0, 1, NULL)", "permanent blobs"},
 	} {

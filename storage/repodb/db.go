@@ -39,15 +39,28 @@ type DB struct {
 
 // Options are what a caller may choose about a file.
 type Options struct {
-	VFS string // the VFS to open with; "" is the product's own
+	VFS    string // the VFS to open with; "" is the product's own
+	Shared bool   // of Open: other handles will be opened beside this one
 }
 
-// Open opens the file in dir, creating and migrating it as needed.
+// Open opens the file in dir, creating and migrating it as needed. It is this
+// handle's alone, unless Shared was asked for or somebody has it open already,
+// such as a snapshot that an earlier owner lent.
 func Open(ctx context.Context, dir string, did syntax.DID, o Options) (*DB, error) {
+	db, err := open(ctx, dir, did, o)
+	if o.Shared || !errors.Is(err, sqlite.ErrBusy) {
+		return db, err
+	}
+	o.Shared = true
+	return open(ctx, dir, did, o)
+}
+
+func open(ctx context.Context, dir string, did syntax.DID, o Options) (*DB, error) {
 	sql, err := sqlite.Open(ctx, filepath.Join(dir, FileName), Schema, sqlite.Options{
 		Durability: sqlite.Normal, // the log repeats what a power cut takes
 		CacheKiB:   512,
 		PageSize:   4096,
+		Exclusive:  !o.Shared,
 		VFS:        o.VFS,
 	})
 	if err != nil {
@@ -90,8 +103,8 @@ func (db *DB) TransactFull(ctx context.Context, fn func(*Tx) error) error {
 	return db.sql.TransactFull(ctx, func(t *sqlite.Tx) error { return fn(&Tx{Reader{t.Reader}, t}) })
 }
 
-// Alone says that no snapshot can be opened beside this handle, because it was
-// opened when the disk was full.
+// Alone says that no snapshot can be opened beside this handle: it was not
+// opened as Shared, or when the disk was full.
 func (db *DB) Alone() bool { return db.sql.Alone() }
 
 // Preview runs read on what the file would show after apply, and leaves the

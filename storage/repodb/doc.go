@@ -4,13 +4,16 @@
 //
 // # Ownership
 //
-// One repo actor owns the read-write handle of a file at any moment. A
-// snapshot is a second, read-only connection to the same file that is lent to
-// a long reader; [Snapshots] bounds how many there are.
+// One repo actor owns the read-write handle of a file at any moment, and nobody
+// else can open the file beside it: a command line tool is told that the
+// database is locked. A snapshot is a second, read-only connection to the same
+// file that is lent to a long reader; the owner opens the file again as Shared
+// for it, and an owner that follows shares it as long as the snapshot lasts.
+// [Snapshots] bounds how many there are.
 //
 // # On disk
 //
-// <actors>/<xx>/<did>/store.sqlite with its -wal and -shm. Repository tables
+// <actors>/<xx>/<did>/store.sqlite with its -wal, and a -shm once it was shared. Repository tables
 // may be lost or rolled back: they are rebuilt from the log. Blob rows and
 // preferences are not in the log and may not be lost; they are written with
 // synchronous=FULL.
@@ -29,8 +32,16 @@
 // reference count, and a write dirties one page less. The price is an index on
 // the CID for getBlocks.
 //
-// Revs are integers: a TID holds 63 bits, and the text form would double the
-// indexes that serve `since`.
+// Revs are integers: a TID holds 63 bits, and the text form takes more than
+// twice as much. They need no index: what is new since a rev is found from the
+// root, because nothing new lies below a node that is not, and an index would be
+// one more page to write with every commit.
+//
+// What a record points at is a column of it, with an index over the few rows
+// that have one: a table of its own would have to be cleared with every record
+// that is written. Rows are written with REPLACE, which SQLite compiles in less
+// time than an upsert: accounts sleep most of the time, and whoever wakes pays
+// for all its statements again.
 //
 // Several commits are applied in one transaction as their net effect
 // ([Merge]): tree nodes live for one commit on average near the root of a busy

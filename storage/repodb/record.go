@@ -19,12 +19,14 @@ type Record struct {
 	Takedown   string // "" unless taken down
 }
 
-const upsertRecord = `INSERT INTO record (collection, rkey, cid, rev, indexed_at, block) VALUES (?, ?, ?, ?, ?, ?)
-ON CONFLICT (collection, rkey) DO UPDATE SET cid = excluded.cid, rev = excluded.rev, indexed_at = excluded.indexed_at,
-	takedown_ref = NULL, block = excluded.block`
+const replaceRecord = `REPLACE INTO record (collection, rkey, cid, rev, indexed_at, subject, block) VALUES (?, ?, ?, ?, ?, ?, ?)`
 
 func (t *Tx) putRecord(r RecordChange) error {
-	_, err := t.sql.Exec(upsertRecord, string(r.Collection), string(r.RKey), r.CID.Bytes(), revInt(r.rev), r.time.UnixMicro(), r.Bytes)
+	var subject any // NULL
+	if r.Subject != "" {
+		subject = r.Subject
+	}
+	_, err := t.sql.Exec(replaceRecord, string(r.Collection), string(r.RKey), r.CID.Bytes(), revInt(r.rev), r.time.UnixMicro(), subject, r.Bytes)
 	return err
 }
 
@@ -103,7 +105,7 @@ func (r *Reader) RecordBlock(c cid.Cid) (block []byte, found bool, err error) {
 	return block, found, err
 }
 
-const selectBacklinks = `SELECT rkey FROM backlink WHERE collection = ? AND subject = ?`
+const selectBacklinks = `SELECT rkey FROM record WHERE collection = ? AND subject = ?`
 
 // Backlinks returns the keys of the records of a collection that point at subject.
 func (r *Reader) Backlinks(collection syntax.NSID, subject string) (keys []syntax.RecordKey, err error) {

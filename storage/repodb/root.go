@@ -22,12 +22,10 @@ func (r *Reader) Root() (root Root, ok bool, err error) {
 	return root, ok, err
 }
 
-const upsertRoot = `INSERT INTO root (id, did, seq, rev, commit_cid, commit_block, data_cid) VALUES (1, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (id) DO UPDATE SET seq = excluded.seq, rev = excluded.rev, commit_cid = excluded.commit_cid,
-	commit_block = excluded.commit_block, data_cid = excluded.data_cid`
+const replaceRoot = `REPLACE INTO root (id, did, seq, rev, commit_cid, commit_block, data_cid) VALUES (1, ?, ?, ?, ?, ?, ?)`
 
 func (t *Tx) setRoot(root Root) error {
-	_, err := t.sql.Exec(upsertRoot, string(root.DID), root.Seq, revInt(root.Rev), root.Commit.Bytes(), root.Block, root.Data.Bytes())
+	_, err := t.sql.Exec(replaceRoot, string(root.DID), root.Seq, revInt(root.Rev), root.Commit.Bytes(), root.Block, root.Data.Bytes())
 	return err
 }
 
