@@ -185,7 +185,7 @@ func TestReferenceIsInstalledAndStarted(t *testing.T) {
 	defer p.Stop()
 	got := told(t, p)
 	for _, want := range []string{
-		"--env-file=" + filepath.Join(data, secrets) + " " + runner + "\n", "PDS_DID_PLC_URL=http://127.0.0.1:1\n",
+		"--env-file=" + filepath.Join(data, secrets) + " " + runner + "\n", "PDS_DID_PLC_URL=http://localhost:1\n",
 		"PDS_RATE_LIMITS_ENABLED=false\n", "PDS_INVITE_REQUIRED=false\n", "PDS_DATA_DIRECTORY=" + filepath.Join(data, "data"),
 	} {
 		if !strings.Contains(got, want) {

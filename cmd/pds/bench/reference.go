@@ -160,6 +160,7 @@ func StartReference(ctx context.Context, folder, dir, plc string) (*Process, err
 	if err != nil {
 		return nil, err
 	}
+	plc = strings.Replace(plc, "127.0.0.1", "localhost", 1) // it resolves no DID at a bare address
 	p := &Process{dir: dir, data: filepath.Join(dir, "data"), tenth: true}
 	if err := errors.Join(makeSecrets(dir), os.MkdirAll(filepath.Join(p.data, "blobs"), 0o700), freePorts(&p.port)); err != nil {
 		return nil, err

@@ -44,6 +44,7 @@ type Options struct {
 	Progress    io.Writer
 
 	label string // of the scenario that runs now
+	quiet int    // subscribers more, of which only the bytes are counted
 }
 
 // Defaults are the options of a short run.
@@ -150,7 +151,7 @@ func (t *target) once(ctx context.Context, s scenario, o Options) (tally, error)
 		return tally{}, err
 	}
 	sum, err := s.run(ctx, t, o)
-	sum.note(fmt.Sprintf("%s: %d accounts in turn, %d awake", s.name, o.Accounts, o.Awake))
+	sum.note(fmt.Sprintf("%s on %s: %d accounts in turn, %d awake", s.name, t.Name, o.Accounts, o.Awake))
 	return sum, errors.Join(err, t.restart(ctx, 0))
 }
 
