@@ -19,7 +19,8 @@ func copyNow(t *testing.T, l *SQLiteLog, meanwhile func()) bool {
 	}
 	meanwhile()
 	for copying := true; copying; {
-		if l.maintain(ctx, "look", func(c *committer) error { copying = c.copying; return nil }) != nil {
+		// A look that was queued before the log stopped is still taken.
+		if l.maintain(ctx, "look", func(c *committer) error { copying = c.copying; return c.failed }) != nil {
 			return false
 		}
 	}
@@ -93,4 +94,31 @@ func TestFailedCopyBack(t *testing.T) {
 			checkLog(t, path)
 		})
 	}
+}
+
+// A log whose processes all die young has its WAL copied back all the same.
+func TestWALOfProcessesThatDieYoung(t *testing.T) {
+	fs := faultvfs.New(killable)
+	path := logPath(t)
+	l := openTest(t, path, LogOptions{VFS: killable})
+	h := mustDo(t, l, firstCommit(testDID(1), 10)).Head
+	payload := bytes.Repeat([]byte("x"), 1_000_000)
+	for range 4 { // each writes less than is worth a checkpoint
+		for range 8 {
+			h = mustDo(t, l, nextCommit(h, payload, Public)).Head
+		}
+		kill(fs, l)
+		l = openTest(t, path, LogOptions{VFS: killable})
+	}
+	mustDo(t, l, nextCommit(h, payload, Public))
+	for copying := true; copying; {
+		if err := l.maintain(ctx, "look", func(c *committer) error { copying = c.copying; return nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if info, err := os.Stat(path); err != nil || info.Size() < 20<<20 {
+		t.Errorf("32 MB were written and the file has %d bytes, %v", info.Size(), err)
+	}
+	kill(fs, l)
+	checkLog(t, path)
 }

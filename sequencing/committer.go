@@ -89,6 +89,10 @@ func newCommitter(ctx context.Context, db *logdb.DB, path string, o LogOptions) 
 		c.logger.Warn("the ceiling file of the event log is missing; a block of numbers is skipped", "path", ceiling, "next", int64(c.numbers.next))
 	}
 	c.batch.changed = make(map[syntax.DID]*pendingHead)
+	// What earlier processes left there is copied back too, however soon each of
+	// them died: a long WAL needs a long index before it can be opened, and a
+	// disk that is full has no room for one.
+	c.walBytes = int(db.WALSize())
 	return c, nil
 }
 
