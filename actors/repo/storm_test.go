@@ -22,6 +22,9 @@ import (
 
 const stormy = "storm"
 
+// far is a time-out that is far off: whoever runs into it was lost.
+const far = 10 * time.Minute
+
 // storm is a log below actors that panic in every place, and the file system
 // that their files lie on.
 type storm struct {
@@ -80,7 +83,7 @@ func TestStorm(t *testing.T) {
 		if length, err = time.ParseDuration(long); err != nil {
 			t.Fatal(err)
 		}
-		accounts = 500
+		accounts = 300
 	}
 	s := &storm{fs: faultvfs.New(stormy)}
 	w := openWith(t, t.TempDir(), mailbox.RouterOptions{Live: 24, Shards: 4, Crashes: 3, Window: 50 * time.Millisecond}, func(c *repo.Config) {
@@ -149,7 +152,7 @@ func TestStorm(t *testing.T) {
 // stormyWrite creates a record and says what became of it. Some askers leave
 // early; nobody else may hear of a time-out.
 func (w *world) stormyWrite(d syntax.DID, key string) string {
-	patience := time.Minute // far off: whoever runs into it was lost
+	patience := far
 	if rand.IntN(8) == 0 {
 		patience = time.Duration(rand.IntN(3000)) * time.Microsecond
 	}
@@ -159,7 +162,7 @@ func (w *world) stormyWrite(d syntax.DID, key string) string {
 	switch {
 	case err == nil:
 		return "done"
-	case patience < time.Minute && errors.Is(err, context.DeadlineExceeded):
+	case patience < far && errors.Is(err, context.DeadlineExceeded):
 		return "left"
 	case errors.Is(err, mailbox.ErrCrashed):
 		return "crashed"
@@ -177,15 +180,15 @@ func (w *world) stormyWrite(d syntax.DID, key string) string {
 }
 
 func (w *world) retireSome(accounts int, quit <-chan struct{}) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
 	for {
 		select {
 		case <-quit:
 			return
 		case <-time.After(2 * time.Millisecond):
 		}
+		ctx, cancel := context.WithTimeout(context.Background(), far)
 		release, err := w.repos.Retire(ctx, did(rand.IntN(accounts)).String())
+		cancel()
 		if err != nil {
 			w.t.Errorf("retire: %v", err)
 			return
