@@ -9,7 +9,7 @@
 // runs each of them on one server or, in turns, on two, and returns a [Report].
 //
 // The load is a closed loop: a worker sends its next request when the last one
-// was answered. Only the paced firehose scenario has a rate of its own.
+// was answered. Only the paced firehose scenarios have a rate of their own.
 //
 // # Ownership
 //
@@ -45,6 +45,12 @@
 // takes away. HTTP is spoken directly on one socket a worker: net/http costs a
 // client 30 µs a request and two goroutines a connection, this 10 µs and none.
 // What the generator used is reported beside what the server used.
+//
+// The crowd of firehose-crowd is measured with a herd: sockets that are emptied a
+// few at a time without copying, and compared by their bytes with 50 subscribers
+// that decode. A thousand readers that each event wakes in the generator would
+// delay the writes by themselves. Who writes is measured in turns without and with
+// the crowd, so that a disk or a neighbour that is slow for a while is slow in both.
 //
 // Server CPU is the difference of /proc/PID/stat around the measured phase. It
 // starts when every request of the warm-up was answered and ends when the last

@@ -31,6 +31,7 @@ type fanout struct {
 	answered []atomic.Int64 // nanoseconds since epoch; 0: not
 	subs     []*subscriber
 	stalled  []*subscriber
+	herd     *herd // nil: none
 }
 
 // firehosePaced writes Rate records a second: the lag is that of a server that
@@ -81,7 +82,7 @@ func firehose(ctx context.Context, t *target, o Options, wait func() bool) (tall
 	if err := f.connect(ctx, t, o); err != nil {
 		return tally{}, fmt.Errorf("subscribeRepos: %w", err)
 	}
-	var before int64
+	var before, events, bytes, herd int64
 	sum, _, err := t.run(ctx, o, job{
 		workers: o.Workers,
 		op: func(w *worker) error {
@@ -104,6 +105,9 @@ func firehose(ctx context.Context, t *target, o Options, wait func() bool) (tall
 		begin: func() {
 			f.settle(ctx)
 			f.first, before = int(f.next.Load()), f.delivered()
+			if f.herd != nil {
+				events, bytes, herd = f.subs[0].events.Load(), f.subs[0].bytes.Load(), f.herd.bytes.Load()
+			}
 		},
 		settle: f.settle,
 	})
@@ -112,6 +116,10 @@ func firehose(ctx context.Context, t *target, o Options, wait func() bool) (tall
 	}
 	sum.delivered = int(f.delivered() - before)
 	sum.lost = max(0, sum.ops*len(f.subs)-sum.delivered)
+	if f.herd != nil {
+		events, bytes = f.subs[0].events.Load()-events, f.subs[0].bytes.Load()-bytes
+		sum.herd(f.herd.bytes.Load()-herd, events, bytes, o.quiet, int(f.herd.gone.Load()))
+	}
 	sum.lag = f.lags()
 	for _, s := range f.subs {
 		select {
@@ -138,6 +146,9 @@ func (f *fanout) connect(ctx context.Context, t *target, o Options) error {
 		})
 	}
 	err := g.Wait()
+	if err == nil && o.quiet > 0 {
+		f.herd, err = gather(ctx, t.to, o.quiet)
+	}
 	for i, s := range all {
 		if s == nil {
 			continue
@@ -163,6 +174,9 @@ func (f *fanout) wait() {
 	for _, s := range f.stalled {
 		s.ws.CloseNow()
 	}
+	if f.herd != nil {
+		f.herd.close()
+	}
 }
 
 func (f *fanout) delivered() (n int64) {
@@ -179,6 +193,9 @@ func (f *fanout) settle(ctx context.Context) error {
 	for {
 		n := f.delivered()
 		if n >= f.done.Load()*int64(len(f.subs)) {
+			if f.herd != nil {
+				return f.herd.settle(ctx)
+			}
 			return nil
 		}
 		if n != last {

@@ -46,6 +46,7 @@ var scenarios = []scenario{
 	{name: "start-up", started: true, unit: "starts", help: "start to healthy, and memory at rest, with --hosted accounts", run: startUp},
 	{name: "firehose-fanout", usual: true, help: "paced writes and their lag at every subscriber", run: firehosePaced},
 	{name: "firehose-flat", help: "writes as fast as they go, deliveries a second", run: firehoseFlat},
+	{name: "firehose-crowd", help: "paced writes in turns without and with a crowd of subscribers: does it delay them?", run: firehoseCrowd},
 	{name: "firehose-backfill", unit: "events", help: "the whole firehose from cursor 0 to one subscriber", run: firehoseBackfill},
 }
 
