@@ -84,29 +84,33 @@ func prepareThree(t *testing.T, path string, o sqlite.Options) {
 	db.Close()
 }
 
-func scenarios() []scenario {
+// scenarios are the same for a handle that others may join and for one that is
+// alone with its file and keeps the index of the WAL in its memory.
+func scenarios(alone bool) []scenario {
+	o := faultOptions()
+	o.Exclusive = alone
 	ctx := context.Background()
-	three := func(t *testing.T, path string) { prepareThree(t, path, faultOptions()) }
-	large := faultOptions()
+	three := func(t *testing.T, path string) { prepareThree(t, path, o) }
+	large := o
 	large.PageSize = 8192
 	three8k := func(t *testing.T, path string) { prepareThree(t, path, large) }
-	full := faultOptions()
+	full := o
 	full.Durability = sqlite.Full
 	small := full
 	small.CacheKiB = 16
 	nothing := func(*sqlite.DB) error { return nil }
 	return []scenario{
-		{name: "create", act: doing(faultOptions(), schema, nothing)},
-		{name: "create and commit", new: "1,2", act: doing(faultOptions(), schema, func(db *sqlite.DB) error {
+		{name: "create", act: doing(o, schema, nothing)},
+		{name: "create and commit", new: "1,2", act: doing(o, schema, func(db *sqlite.DB) error {
 			return db.Transact(ctx, insert(1, 2))
 		})},
 		{name: "create and commit full", new: "1,2", durable: true, act: doing(full, schema, func(db *sqlite.DB) error {
 			return db.Transact(ctx, insert(1, 2))
 		})},
-		{name: "commit", prepare: three, old: "1,2,3", new: "1,2,3,4,5", act: doing(faultOptions(), schema, func(db *sqlite.DB) error {
+		{name: "commit", prepare: three, old: "1,2,3", new: "1,2,3,4,5", act: doing(o, schema, func(db *sqlite.DB) error {
 			return db.Transact(ctx, insert(4, 5))
 		})},
-		{name: "commit and sync", prepare: three, old: "1,2,3", new: "1,2,3,4,5", durable: true, act: doing(faultOptions(), schema, func(db *sqlite.DB) error {
+		{name: "commit and sync", prepare: three, old: "1,2,3", new: "1,2,3,4,5", durable: true, act: doing(o, schema, func(db *sqlite.DB) error {
 			if err := db.Transact(ctx, insert(4, 5)); err != nil {
 				return err
 			}
@@ -115,7 +119,7 @@ func scenarios() []scenario {
 		{name: "commit full", prepare: three, old: "1,2,3", new: "1,2,3,4,5", durable: true, act: doing(full, schema, func(db *sqlite.DB) error {
 			return db.Transact(ctx, insert(4, 5))
 		})},
-		{name: "transact full", prepare: three, old: "1,2,3", new: "1,3,4", durable: true, act: doing(faultOptions(), schema, func(db *sqlite.DB) error {
+		{name: "transact full", prepare: three, old: "1,2,3", new: "1,3,4", durable: true, act: doing(o, schema, func(db *sqlite.DB) error {
 			return db.TransactFull(ctx, func(tx *sqlite.Tx) error {
 				if _, err := tx.Exec(`DELETE FROM item WHERE id = 2`); err != nil {
 					return err
@@ -136,17 +140,17 @@ func scenarios() []scenario {
 				return nil
 			})
 		})},
-		{name: "checkpoint", prepare: three, old: "1,2,3", new: "1,2,3", durable: true, act: doing(faultOptions(), schema, func(db *sqlite.DB) error {
+		{name: "checkpoint", prepare: three, old: "1,2,3", new: "1,2,3", durable: true, act: doing(o, schema, func(db *sqlite.DB) error {
 			return db.Checkpoint(ctx, false)
 		})},
-		{name: "checkpoint, truncate, commit", prepare: three, old: "1,2,3", new: "1,2,3,4", act: doing(faultOptions(), schema, func(db *sqlite.DB) error {
+		{name: "checkpoint, truncate, commit", prepare: three, old: "1,2,3", new: "1,2,3,4", act: doing(o, schema, func(db *sqlite.DB) error {
 			if err := db.Checkpoint(ctx, true); err != nil {
 				return err
 			}
 			return db.Transact(ctx, insert(4))
 		})},
-		{name: "migrate", prepare: three, old: "1,2,3", new: "1k1,2k2,3k3", durable: true, act: doing(faultOptions(), newer(), nothing)},
-		{name: "close with a long WAL", prepare: three8k, old: "1,2,3", new: "1,2,3,4…43", act: doing(faultOptions(), schema, func(db *sqlite.DB) error {
+		{name: "migrate", prepare: three, old: "1,2,3", new: "1k1,2k2,3k3", durable: true, act: doing(o, newer(), nothing)},
+		{name: "close with a long WAL", prepare: three8k, old: "1,2,3", new: "1,2,3,4…43", act: doing(o, schema, func(db *sqlite.DB) error {
 			ids := make([]int, 40)
 			for i := range ids {
 				ids[i] = 4 + i
@@ -299,8 +303,16 @@ var faults = []struct {
 	{"crash after", faultvfs.Fault{Action: faultvfs.Crash, Done: true}},
 }
 
+func bothWays() []scenario {
+	alone := scenarios(true)
+	for i := range alone {
+		alone[i].name = "alone, " + alone[i].name
+	}
+	return append(scenarios(false), alone...)
+}
+
 func TestEveryStepMayFail(t *testing.T) {
-	for _, sc := range scenarios() {
+	for _, sc := range bothWays() {
 		t.Run(sc.name, func(t *testing.T) {
 			s := newStage(t, sc)
 			steps := s.steps(t, sc)
@@ -430,7 +442,7 @@ var powerCuts = []struct {
 }
 
 func TestEveryStepMayBeTheLastBeforeAPowerCut(t *testing.T) {
-	for _, sc := range scenarios() {
+	for _, sc := range bothWays() {
 		t.Run(sc.name, func(t *testing.T) {
 			s := newStage(t, sc)
 			steps := s.steps(t, sc)

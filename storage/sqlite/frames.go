@@ -18,7 +18,7 @@ import (
 //
 // Any other access to the file, a write somewhere else included, writes first
 // what is held. A failed write is held on: either a later attempt succeeds or
-// the transaction fails. What belongs to a transaction that was rolled back is
+// the transaction fails, as it does at once with its last write. What belongs to a transaction that was rolled back is
 // dropped, for another process may write there next.
 type frames struct {
 	end    int64   // where the last write ended; -1: unknown
@@ -60,10 +60,17 @@ func (w *frames) write(p []byte, off int64, direct func([]byte, int64) error) er
 	}
 	*w.held = append(*w.held, p...)
 	w.end += int64(len(p))
-	if last {
-		return w.flush(direct)
+	if !last {
+		return nil
 	}
-	return nil
+	err := w.flush(direct)
+	if err != nil {
+		// SQLite rolls back, and reads the file while it does: that must not
+		// write the frame that says "committed" after all.
+		w.drop()
+		w.end = -1
+	}
+	return err
 }
 
 func (w *frames) size() int {
