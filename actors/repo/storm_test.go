@@ -86,7 +86,7 @@ func TestStorm(t *testing.T) {
 		accounts = 300
 	}
 	s := &storm{fs: faultvfs.New(stormy)}
-	w := openWith(t, t.TempDir(), mailbox.RouterOptions{Live: 24, Shards: 4, Crashes: 3, Window: 50 * time.Millisecond}, func(c *repo.Config) {
+	w := openWith(t, t.TempDir(), mailbox.RouterOptions{Live: 24, Shards: 4, Crashes: 2, Window: 2 * time.Second}, func(c *repo.Config) {
 		s.Log, c.Log, c.Append, c.VFS = c.Log, s, s.Append, stormy
 	})
 	defer w.close()
