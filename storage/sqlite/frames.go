@@ -18,8 +18,9 @@ import (
 //
 // Any other access to the file, a write somewhere else included, writes first
 // what is held. A failed write is held on: either a later attempt succeeds or
-// the transaction fails, as it does at once with its last write. What belongs to a transaction that was rolled back is
-// dropped, for another process may write there next.
+// the transaction fails, as it does at once with its last write. What belongs to
+// a transaction that was rolled back is dropped, for another process may write
+// there next.
 type frames struct {
 	end    int64   // where the last write ended; -1: unknown
 	header bool    // that write was the header of a frame
