@@ -4,6 +4,7 @@
 //	sqlite     the only place where a database is opened
 //	repodb     store.sqlite, one per account      accountdb   account.sqlite
 //	logdb      sequencer.sqlite                   diddb       did_cache.sqlite
+//	lexdb      lexicon_cache.sqlite
 //	blob       bytes of blobs, on disk or in a bucket
 //	keys       signing keys, sealed, and the folder of an account
 //	replica    copies in a bucket, and the way back
@@ -25,6 +26,7 @@
 //	account.sqlite                   accounts actor    accounts and sessions     no                 loses since then: passwords,
 //	                                                                                                sessions, invites (3)
 //	did_cache.sqlite                 identities actor  bounded by a row count    yes, any time      yes
+//	lexicon_cache.sqlite             lexicons actor    bounded, below 100 MB     yes, any time      yes
 //	actors/<xx>/<did>/store.sqlite   repo actor        the repository and an     no                 as far as the log reaches
 //	                                                   index of it                                  back (4)
 //	actors/<xx>/<did>/key            repo actor        below 1 KB                no (5)             no

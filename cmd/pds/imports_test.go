@@ -37,6 +37,7 @@ var imports = []struct {
 	{"storage/repodb", "storage/sqlite storage/dag storage/car storage/mst"},
 	{"storage/accountdb", "storage/sqlite"},
 	{"storage/diddb", "storage/sqlite"},
+	{"storage/lexdb", "storage/sqlite"},
 	{"storage/replica", "storage/sqlite storage/blob"},
 	{"storage/interop", "storage/..."},
 
