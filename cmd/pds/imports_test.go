@@ -32,7 +32,7 @@ var imports = []struct {
 	{"storage/car", "storage/dag"},
 	{"storage/mst", "storage/dag storage/car"},
 	{"storage/keys", ""},
-	{"storage/blob/...", "storage/dag"},
+	{"storage/blob/...", "storage/dag storage/keys storage/blob"},
 	{"storage/logdb", "storage/sqlite storage/dag"},
 	{"storage/repodb", "storage/sqlite storage/dag storage/car storage/mst"},
 	{"storage/accountdb", "storage/sqlite"},
