@@ -32,7 +32,7 @@ func follow(conn net.Conn, all []sequencing.Event, pace func(seq int)) error {
 // A crowd of which some never read, some read slowly and some go away: whoever
 // stays gets every event once and in order, while they are being written.
 func TestCrowd(t *testing.T) {
-	const readers, slow, leaving, stalled, count = 150, 20, 40, 20, 600
+	const readers, slow, leaving, stalled, count = 150, 20, 40, 20, 400
 	f := start(t, nil, 64<<20, func(f *fixture) { f.writeTimeout = 3 * time.Second })
 	all := events(0, count, 900)
 	huge := all[count/2].Frame[:8:8]

@@ -33,11 +33,14 @@
 //
 // Who writes must not feel who reads. A goroutine per subscriber, woken by a
 // channel, was the first way: after each event nine hundred of them could run, and
-// a request that came then stood behind as many writes of 20 µs. A sender is one
-// goroutine however many it serves, lets others run after each write, and with a
-// crowd it rests as long as it works. There is one for two processors. What they
-// save besides the scheduler's work is the encoding: a batch with its headers is
-// made once for all who are equally far.
+// a request that came then stood behind as many writes of 20 µs. On two cores with
+// 50 writes a second that cost 13 µs a delivery and made the median write take 40
+// ms instead of 4; now it is 4 to 6 µs, nearly all of it the kernel's, and 2.5 ms
+// instead of 2. A sender is one goroutine however many it serves, there is one
+// for two processors, and a batch with its headers is made once for all who are
+// equally far. With a crowd it also pauses after every few writes. So an event
+// takes some 70 ms to reach the last of nine hundred, and when more is published a
+// write takes more instead of there being more writes.
 //
 // A sender writes to the descriptor, past the poller, which has no way to ask for
 // a write that does not wait; a deadline in the past forbids the write altogether.

@@ -12,13 +12,14 @@ import (
 	"troupe/sequencing"
 )
 
-// A crowd is served at the pace of somebody who works half of the time: what
-// the others ask for has to be done as well, here and in the kernel.
+// A crowd is served a few at a time. Bounded is so the number of writes a second,
+// about ten thousand, and not that of events: when more is published, each write
+// takes more. Below a crowd nobody waits.
 const (
-	crowd       = 64
-	stint       = 500 * time.Microsecond
-	longestRest = 2 * time.Millisecond
-	maxOut      = 1 << 20 // bytes of the buffer that is kept for the next batch
+	crowd  = 64
+	few    = 16
+	pause  = time.Millisecond
+	maxOut = 1 << 20 // bytes of the buffer that is kept for the next batch
 )
 
 // sender carries what is new to the connections that have caught up, one after
@@ -38,7 +39,7 @@ type sender struct {
 	batch   *sequencing.Batch // that is being sent
 	attempt attempt           // its messages
 	lent    bool              // a connection keeps a part of them
-	began   time.Time         // of the stint
+	written int               // since the last rest
 }
 
 // add takes a connection over. If its context has ended, it comes back at once.
@@ -111,7 +112,7 @@ func (s *sender) gather() bool {
 // round serves the members from the first on. more was there before the first
 // of them was asked.
 func (s *sender) round(first int) (more <-chan struct{}) {
-	s.behind, s.began = false, time.Now()
+	s.behind = false
 	for i := first; i < len(s.members); {
 		m, stays := s.serve(s.members[i])
 		if more == nil {
@@ -184,14 +185,16 @@ func (s *sender) encode(batch *sequencing.Batch) {
 	s.batch, s.attempt.b, s.lent = batch, out, false
 }
 
-// rest lets requests go first that came while a batch was written, and with a
-// crowd leaves the processor to them for a while.
+// rest lets requests go first that came while others were written to, and with a
+// crowd leaves the processors to them, and to the peers, for a while.
 func (s *sender) rest() {
-	worked := time.Since(s.began)
-	if len(s.members) <= crowd || worked < stint {
-		runtime.Gosched()
+	if s.written++; s.written < few {
 		return
 	}
-	time.Sleep(min(worked, longestRest))
-	s.began = time.Now()
+	s.written = 0
+	if len(s.members) > crowd {
+		time.Sleep(pause)
+	} else {
+		runtime.Gosched()
+	}
 }

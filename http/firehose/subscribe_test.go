@@ -228,6 +228,25 @@ func TestControlFrameThatIsLeftToTheHolder(t *testing.T) {
 	}
 }
 
+// Between the parts of a message nothing is written, whoever asks.
+func TestNothingComesBeforeTheRest(t *testing.T) {
+	ours, theirs := net.Pipe()
+	defer theirs.Close()
+	theirs.SetDeadline(time.Now().Add(5 * time.Second))
+	w := &wire{Conn: ours, timeout: time.Second}
+	message := append(appendHeader(nil, 200), make([]byte, 200)...)
+	w.leave(message)
+	if err := w.control(opPing, nil); err != nil { // with nobody to take it, this would be an error
+		t.Fatal(err)
+	}
+	go w.send(t.Context())
+	for _, want := range []byte{opBinary, opPing} {
+		if op, _, err := frame(theirs); err != nil || op != want {
+			t.Fatalf("opcode %d instead of %d, %v", op, want, err)
+		}
+	}
+}
+
 // waitFor waits until n connections hold a subscription.
 func waitFor(t *testing.T, f *fixture, n int64) {
 	t.Helper()
