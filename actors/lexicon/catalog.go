@@ -12,6 +12,10 @@ type Catalog struct {
 	methods map[syntax.NSID]*Method
 	records map[syntax.NSID]*record
 	sorted  []*Method
+
+	// for extensions
+	named     map[string]*schema // by "nsid#name": what they may refer to
+	documents map[string]bool    // by NSID: what they may not bring again
 }
 
 func (c *Catalog) index() {

@@ -13,15 +13,21 @@ import (
 // compiler turns documents into a catalog. Every named definition gets its (empty) schema first, so that references
 // may form cycles, and is filled in afterwards.
 type compiler struct {
-	named map[string]*schema // by "nsid#name"
-	base  string             // the document being compiled
+	named  map[string]*schema // by "nsid#name"
+	known  map[string]*schema // what may be referred to beside them: of the catalog that is being extended
+	unions []*unionRules
+	base   string // the document being compiled
 }
 
 // Parse compiles a catalog out of lexicon documents, one JSON document each. It refuses a reference that leads
 // nowhere, a document that is there twice, and definitions that contradict themselves.
 func Parse(documents ...[]byte) (*Catalog, error) {
+	return compile(nil, documents)
+}
+
+func compile(known map[string]*schema, documents [][]byte) (*Catalog, error) {
 	parsed := make([]document, len(documents))
-	c := compiler{named: map[string]*schema{}}
+	c := compiler{named: map[string]*schema{}, known: known}
 	for i, text := range documents {
 		d := &parsed[i]
 		if err := json.Unmarshal(text, d); err != nil {
@@ -31,15 +37,15 @@ func Parse(documents ...[]byte) (*Catalog, error) {
 			return nil, fmt.Errorf("lexicon: document %d: %w", i, err)
 		}
 		for name := range d.Defs {
-			if c.named[d.ID+"#"+name] != nil {
+			if c.find(d.ID+"#"+name) != nil {
 				return nil, fmt.Errorf("lexicon: %s#%s is defined twice", d.ID, name)
 			}
 			c.named[d.ID+"#"+name] = &schema{}
 		}
 	}
-	catalog := &Catalog{methods: map[syntax.NSID]*Method{}, records: map[syntax.NSID]*record{}}
+	catalog := &Catalog{methods: map[syntax.NSID]*Method{}, records: map[syntax.NSID]*record{}, named: c.named, documents: map[string]bool{}}
 	for _, d := range parsed {
-		c.base = d.ID
+		c.base, catalog.documents[d.ID] = d.ID, true
 		for _, name := range slices.Sorted(maps.Keys(d.Defs)) {
 			if err := c.define(catalog, name, d.Defs[name]); err != nil {
 				return nil, fmt.Errorf("lexicon: %s#%s: %w", d.ID, name, err)
@@ -49,6 +55,14 @@ func Parse(documents ...[]byte) (*Catalog, error) {
 	for name, s := range c.named {
 		if s.kind == kindRef { // cannot be written: a ref is no definition of its own
 			return nil, fmt.Errorf("lexicon: %s is a bare reference", name)
+		}
+	}
+	for _, u := range c.unions {
+		for name, member := range u.members {
+			// Among others a union in a union, which may be itself: a check of it would never end.
+			if member.kind != kindObject && member.kind != kindToken {
+				return nil, fmt.Errorf("lexicon: %s is in a union and no object", name)
+			}
 		}
 	}
 	catalog.index()
@@ -64,6 +78,10 @@ func (c *compiler) define(catalog *Catalog, name string, d *definition) error {
 	nsid := syntax.NSID(c.base)
 	switch d.Type {
 	case "query", "procedure", "subscription":
+		if c.known != nil { // not to be called, so not looked into
+			into.kind = kindToken
+			return nil
+		}
 		m, err := c.method(nsid, d)
 		if err != nil {
 			return err
@@ -72,6 +90,9 @@ func (c *compiler) define(catalog *Catalog, name string, d *definition) error {
 		into.kind = kindToken // a method is no data: refuses every value, as a token does
 		return nil
 	case "record":
+		if name != "main" {
+			return fmt.Errorf("a record is the main definition of its document")
+		}
 		key, err := parseKeyRule(d.Key)
 		if err != nil {
 			return err
@@ -154,6 +175,9 @@ func (c *compiler) object(d *definition) (*objectRules, error) {
 	}
 	for i := range o.properties {
 		o.byName[o.properties[i].name] = &o.properties[i]
+		if o.properties[i].required {
+			o.required = append(o.required, &o.properties[i])
+		}
 	}
 	for _, name := range slices.Concat(d.Required, d.Nullable) {
 		if o.byName[name] == nil {
@@ -175,6 +199,7 @@ func (c *compiler) union(d *definition) (*unionRules, error) {
 		u.members[name], u.members[short] = s, s
 		u.names = append(u.names, short)
 	}
+	c.unions = append(c.unions, u)
 	return u, nil
 }
 
@@ -190,11 +215,18 @@ func (c *compiler) fullName(ref string) string {
 }
 
 func (c *compiler) lookup(ref string) (*schema, error) {
-	s := c.named[c.fullName(ref)]
+	s := c.find(c.fullName(ref))
 	if s == nil {
 		return nil, fmt.Errorf("reference to %q leads nowhere", ref)
 	}
 	return s, nil
+}
+
+func (c *compiler) find(name string) *schema {
+	if s := c.named[name]; s != nil {
+		return s
+	}
+	return c.known[name]
 }
 
 func compileString(d *definition) (*stringRules, error) {

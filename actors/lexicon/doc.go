@@ -10,6 +10,10 @@
 // $type, references, nullable, blobs. knownValues bind nobody and are ignored. Members of open unions that the
 // schema does not list are let through, as are unknown properties.
 //
+// Documents of strangers become a catalog of their own ([Catalog.Extend]) that refers to this one and changes nothing in
+// it; package lexicon/resolver is where they come from. They are held to more: a check must not cost more than the
+// record is worth.
+//
 // # Provenance
 //
 // catalog.ndjson is written by generate/main.go from the lexicons/ folder of the module

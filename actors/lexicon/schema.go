@@ -42,6 +42,7 @@ func (b *bounds) above(n int64) bool { return b.max != nil && n > *b.max }
 
 type objectRules struct {
 	properties []property // sorted by name
+	required   []*property
 	byName     map[string]*property
 }
 
