@@ -3,17 +3,19 @@
 //
 // A file is a header that names the roots, then blocks, each a length, a CID and
 // the data. AppendHeader and AppendBlock make one in memory, Writer on a stream;
-// ReadAll takes one in memory apart, Reader one that comes from a stream.
+// ReadAll takes one in memory apart, Reader one that comes from a stream, and
+// Spool keeps one that came from a stream, to give out its blocks in any order.
 //
 // # Ownership
 //
-// There is no shared state. A Reader and a Writer belong to one goroutine. The
-// blocks of ReadAll are aliases of its input; those of Reader.Next are the
-// caller's.
+// There is no shared state. A Reader, a Writer and a Spool belong to one
+// goroutine. The blocks of ReadAll are aliases of its input; those of Reader.Next
+// are the caller's; one of Spool.Block is good until the next call.
 //
 // # On disk
 //
-// Nothing.
+// Nothing that stays. The files of a Spool lie in the folder that its maker
+// named, without a name, so that no crash leaves them there.
 //
 // # Errors
 //
@@ -36,6 +38,12 @@
 //
 // The reader does not look for duplicates, for missing blocks, for one root or
 // for an order. Those are rules of a repository and known where one is read.
+//
+// A Spool guesses that blocks are asked for in the order in which they came,
+// which is true of every export in tree order, and only where that fails makes a
+// table of all places, a file too. Rejected: a map in memory (a hundred bytes a
+// block, and files have millions), a SQLite table (ten times the time), a mapped
+// file (an I/O error would be a signal, and its pages count as memory in use).
 //
 // Not used: go-car. It is a fine oracle in the tests, but reads more than is
 // wanted (version 2, identity CIDs) and copies each block.
