@@ -26,6 +26,8 @@ type Config struct {
 	Flusher   *Flusher
 	Pending   *Pending // nil: this actor's own
 	Snapshots *repodb.Snapshots
+	Reaper    *Reaper // nil: bytes of blobs stay where they are
+	BlobQuota int64   // bytes of blobs that an account may keep; 0: any number
 	Logger    *slog.Logger
 	VFS       string // "" is the product's own
 }
@@ -44,6 +46,8 @@ type Repo struct {
 	pending *overlay            // what the log holds and the file does not
 	queue   []job
 	flight  *flight // the chain on its way, or nil
+
+	unreaped bool // there may be blobs to delete that nobody has been told of
 }
 
 // New makes the actor of a DID; the router starts it.
@@ -51,7 +55,7 @@ func New(c Config, did syntax.DID, self mailbox.Self) *Repo {
 	if c.Pending == nil {
 		c.Pending = &Pending{}
 	}
-	return &Repo{Config: c, did: did, dir: keys.ActorDir(c.Root, did), self: self, pending: newOverlay()}
+	return &Repo{Config: c, did: did, dir: keys.ActorDir(c.Root, did), self: self, pending: newOverlay(), unreaped: true}
 }
 
 // Receive is the table of what a Repo answers.
@@ -75,6 +79,26 @@ func (r *Repo) Receive(t *mailbox.Turn) {
 		mailbox.Reply(r, t, m, r.getBlocks)
 	case ProveRecord:
 		mailbox.Reply(r, t, m, r.proveRecord)
+	case ReserveBlob:
+		mailbox.Reply(r, t, m, r.reserveBlob)
+	case ConfirmBlob:
+		mailbox.Reply(r, t, m, r.confirmBlob)
+	case ForgetBlobs:
+		mailbox.Reply(r, t, m, r.forgetBlobs)
+	case TakedownBlob:
+		mailbox.Reply(r, t, m, r.takedownBlob)
+	case SweepBlobs:
+		mailbox.Later(r, t, m, r.sweepBlobs)
+	case OrphanBlobs:
+		mailbox.Reply(r, t, m, r.orphanBlobs)
+	case GetBlob:
+		mailbox.Reply(r, t, m, r.getBlob)
+	case InspectBlob:
+		mailbox.Reply(r, t, m, r.inspectBlob)
+	case ListBlobs:
+		mailbox.Reply(r, t, m, r.listBlobs)
+	case ListMissingBlobs:
+		mailbox.Reply(r, t, m, r.listMissingBlobs)
 	case OpenSnapshot:
 		mailbox.Reply(r, t, m, r.openSnapshot)
 	case SignServiceAuth:
@@ -134,6 +158,7 @@ func (r *Repo) Idle() {
 		r.Logger.Warn("flush when idle", "did", r.did, "err", err)
 		return
 	}
+	r.reap(context.Background())
 	r.state.Tree = r.state.Tree.Forget()
 }
 

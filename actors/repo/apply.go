@@ -20,7 +20,12 @@ func (r *Repo) flush(ctx context.Context) error {
 		return nil
 	}
 	seq := r.pending.seq
-	err := r.db.Transact(ctx, r.applyPending)
+	dropped := false
+	err := r.db.Transact(ctx, func(tx *repodb.Tx) error {
+		err := r.applyPending(tx)
+		dropped = tx.Dropped()
+		return err
+	})
 	switch {
 	case errors.Is(err, sqlite.ErrFull):
 		return r.unexpected(err) // kept pending; space may return
@@ -33,6 +38,10 @@ func (r *Repo) flush(ctx context.Context) error {
 	r.pending = newOverlay()
 	r.Flusher.Note(r.did, sequencing.Seq(seq))
 	r.boundWAL()
+	// Behind the commit, and what it does again after a crash is in the log: the
+	// bytes go only when no replay can need them.
+	r.unreaped = r.unreaped || dropped
+	r.reap(ctx)
 	return nil
 }
 

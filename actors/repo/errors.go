@@ -28,6 +28,16 @@ var (
 	ErrInvalidWrite = errors.New("repo: invalid write")
 	// ErrUnavailable: the actor cannot answer now; the cause is wrapped.
 	ErrUnavailable = errors.New("repo: unavailable")
+	// ErrBlobNotFound: there is no such blob, or not for the asker.
+	ErrBlobNotFound = errors.New("repo: blob not found")
+	// ErrBlobTakendown: the blob was taken down and is not taken in again.
+	ErrBlobTakendown = errors.New("repo: the blob was taken down")
+	// ErrBlobBusy: older bytes of the same blob are being deleted.
+	ErrBlobBusy = errors.New("repo: the blob is being deleted")
+	// ErrNotReserved: an upload was given up before it ended.
+	ErrNotReserved = errors.New("repo: the upload took too long")
+	// ErrQuota: the account's blobs may not take more room.
+	ErrQuota = errors.New("repo: blob quota exceeded")
 	// ErrTooManyExports: the account has as many long readers as it may have.
 	ErrTooManyExports = errors.New("repo: too many exports")
 )
@@ -63,7 +73,7 @@ type BlobProblem struct {
 type BlobReason int
 
 const (
-	BlobMissing BlobReason = iota // never uploaded, or taken down
+	BlobMissing BlobReason = iota // not here, being deleted, or taken down
 	BlobMime                      // uploaded with another MIME type
 	BlobSize                      // uploaded with another size
 )

@@ -21,6 +21,7 @@ type job struct {
 	ctx    context.Context
 	decide func(View, State) (Decision, func(error), error)
 	refuse func(error)
+	alone  func() // instead of decide: to be run while no chain is on its way or being made
 }
 
 // flight is a chain on its way to the disk. Its answers are given when it
@@ -53,10 +54,17 @@ func (r *Repo) pump() {
 	)
 	for len(r.queue) > 0 && len(chain.Entries) < maxChain && size < maxChainBytes {
 		j := r.queue[0]
+		if j.alone != nil && len(chain.Entries) > 0 {
+			break
+		}
 		r.queue[0] = job{}
 		r.queue = r.queue[1:]
 		if j.ctx.Err() != nil {
 			j.refuse(fmt.Errorf("%w: %w", ErrUnavailable, context.Cause(j.ctx)))
+			continue
+		}
+		if j.alone != nil {
+			j.alone()
 			continue
 		}
 		d, answer, err := j.decide(view, flight.next)

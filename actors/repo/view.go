@@ -51,7 +51,12 @@ func (v turnView) Blob(c cid.Cid) (b repodb.Blob, found bool, err error) {
 		return repodb.Blob{}, false, err
 	}
 	err = v.r.db.Read(context.Background(), func(tx *repodb.Reader) (err error) {
-		b, found, err = tx.Blob(c)
+		if b, found, err = tx.Blob(c); err != nil || !found || len(v.chain.changes) == 0 {
+			return err
+		}
+		holders := map[string]struct{}{}
+		err = tx.BlobHolders(c, func(path string) { holders[path] = struct{}{} })
+		b = blobAfter(b, holders, v.chain.changes)
 		return err
 	})
 	return b, found, err

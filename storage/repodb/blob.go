@@ -1,6 +1,8 @@
 package repodb
 
 import (
+	"time"
+
 	"github.com/bluesky-social/indigo/atproto/syntax"
 	"github.com/ipfs/go-cid"
 
@@ -8,29 +10,93 @@ import (
 	"troupe/storage/sqlite"
 )
 
-// Blob is the row of one uploaded blob. Its bytes lie at their content address
-// from the moment the row exists; the row alone says whether they are public.
+// BlobState says what the row of a blob promises about its bytes, which lie in
+// a store of their own.
+type BlobState int
+
+const (
+	BlobPermanent BlobState = iota // a record points at it; the bytes are there
+	BlobTemporary                  // uploaded, and no record points at it yet; the bytes are there
+	BlobUploading                  // the bytes may be there, or a part of them
+	BlobDeleting                   // the bytes are being removed; nothing may count on them
+	BlobBanned                     // taken down, and the bytes are removed; the row keeps them from coming back
+)
+
+// Blob is the row of one uploaded blob. The row alone says whether the bytes
+// are public.
 type Blob struct {
 	dag.Blob
-	Temporary bool   // uploaded, and no record points at it yet
-	Takedown  string // "" unless taken down
+	State    BlobState
+	Uploaded time.Time // last; by this an upload that nobody used is found
+	Takedown string    // "" unless taken down
 }
 
-const selectBlob = `SELECT mime_type, size, temporary, takedown_ref FROM blob WHERE cid = ?`
+// Stored says that a record may point at the blob.
+func (b Blob) Stored() bool { return b.State == BlobPermanent || b.State == BlobTemporary }
+
+const selectBlob = `SELECT mime_type, size, state, created_at, takedown_ref FROM blob WHERE cid = ?`
 
 // Blob returns the row of a blob.
 func (r *Reader) Blob(c cid.Cid) (b Blob, found bool, err error) {
 	found, err = r.sql.One(selectBlob, func(row *sqlite.Row) error {
-		b = Blob{Blob: dag.Blob{CID: c, MimeType: row.Text(0), Size: row.Int64(1)}, Temporary: row.Bool(2), Takedown: row.Text(3)}
+		b = Blob{
+			Blob: dag.Blob{CID: c, MimeType: row.Text(0), Size: row.Int64(1)}, State: BlobState(row.Int64(2)),
+			Uploaded: time.UnixMicro(row.Int64(3)).UTC(), Takedown: row.Text(4),
+		}
 		return nil
 	}, c.Bytes())
 	return b, found, err
 }
 
+const selectReference = `SELECT 1 FROM record_blob WHERE blob_cid = ? LIMIT 1`
+
+// BlobReferenced reports whether a record points at a blob, stored or not.
+func (r *Reader) BlobReferenced(c cid.Cid) (bool, error) {
+	return r.sql.One(selectReference, func(*sqlite.Row) error { return nil }, c.Bytes())
+}
+
+const selectHolders = `SELECT collection, rkey FROM record_blob WHERE blob_cid = ?`
+
+// BlobHolders calls fn with the path of every record that points at a blob.
+func (r *Reader) BlobHolders(c cid.Cid, fn func(path string)) error {
+	return r.sql.Each(selectHolders, func(row *sqlite.Row) error {
+		fn(row.Text(0) + "/" + row.Text(1))
+		return nil
+	}, c.Bytes())
+}
+
+const replaceBlob = `REPLACE INTO blob (cid, mime_type, size, state, created_at, takedown_ref) VALUES (?, ?, ?, ?, ?, ?)`
+
+// SetBlob writes the row of a blob.
+func (t *Tx) SetBlob(b Blob) error {
+	var takedown any // NULL
+	if b.Takedown != "" {
+		takedown = b.Takedown
+	}
+	_, err := t.sql.Exec(replaceBlob, b.CID.Bytes(), b.MimeType, b.Size, int64(b.State), b.Uploaded.UnixMicro(), takedown)
+	return err
+}
+
+const deleteBlob = `DELETE FROM blob WHERE cid = ?`
+
+// DeleteBlob removes the row of a blob.
+func (t *Tx) DeleteBlob(c cid.Cid) error {
+	_, err := t.sql.Exec(deleteBlob, c.Bytes())
+	return err
+}
+
+const sweepBlobs = `UPDATE blob SET state = 3 WHERE state IN (1, 2) AND state > 0 AND created_at < ?`
+
+// SweepBlobs begins to delete what was uploaded before a time and is used by no
+// record.
+func (t *Tx) SweepBlobs(before time.Time) (n int64, err error) {
+	return t.sql.Exec(sweepBlobs, before.UnixMicro())
+}
+
 const (
 	insertRecordBlob = `INSERT OR IGNORE INTO record_blob (blob_cid, collection, rkey) VALUES (?, ?, ?)`
-	keepBlob         = `INSERT INTO blob (cid, mime_type, size, temporary, created_at) VALUES (?, ?, ?, 0, ?)
-ON CONFLICT (cid) DO UPDATE SET temporary = 0`
+	keepBlob         = `INSERT INTO blob (cid, mime_type, size, state, created_at) VALUES (?, ?, ?, 0, ?)
+ON CONFLICT (cid) DO UPDATE SET state = 0`
 )
 
 // reference makes a blob permanent because a record points at it. A row that a
@@ -44,14 +110,14 @@ func (t *Tx) reference(r RecordChange, b dag.Blob) error {
 }
 
 const (
-	selectRecordBlobs  = `SELECT blob_cid FROM record_blob WHERE collection = ? AND rkey = ?`
-	deleteRecordBlobs  = `DELETE FROM record_blob WHERE collection = ? AND rkey = ?`
-	deleteUnreferenced = `DELETE FROM blob WHERE cid = ? AND temporary = 0 AND takedown_ref IS NULL
+	selectRecordBlobs = `SELECT blob_cid FROM record_blob WHERE collection = ? AND rkey = ?`
+	deleteRecordBlobs = `DELETE FROM record_blob WHERE collection = ? AND rkey = ?`
+	dropUnreferenced  = `UPDATE blob SET state = 3 WHERE cid = ? AND state = 0
 AND NOT EXISTS (SELECT 1 FROM record_blob WHERE blob_cid = blob.cid)`
 )
 
-// dereference removes a record's hold on its blobs, and the row of a blob that
-// no record holds any longer.
+// dereference removes a record's hold on its blobs, and begins to delete a blob
+// that no record holds any longer. The row stays until the bytes are gone.
 func (t *Tx) dereference(collection syntax.NSID, rkey syntax.RecordKey) error {
 	var held [][]byte
 	err := t.Reader.sql.Each(selectRecordBlobs, func(row *sqlite.Row) error {
@@ -65,9 +131,15 @@ func (t *Tx) dereference(collection syntax.NSID, rkey syntax.RecordKey) error {
 		return err
 	}
 	for _, c := range held {
-		if _, err := t.sql.Exec(deleteUnreferenced, c); err != nil {
+		n, err := t.sql.Exec(dropUnreferenced, c)
+		if err != nil {
 			return err
 		}
+		t.dropped = t.dropped || n > 0
 	}
 	return nil
 }
+
+// Dropped reports whether this transaction may have taken a blob's last record
+// away: its bytes are to be deleted behind the commit.
+func (t *Tx) Dropped() bool { return t.dropped }

@@ -95,12 +95,12 @@ func (db *DB) Read(ctx context.Context, fn func(*Reader) error) error {
 
 // Transact runs fn in a write transaction that a power cut may undo.
 func (db *DB) Transact(ctx context.Context, fn func(*Tx) error) error {
-	return db.sql.Transact(ctx, func(t *sqlite.Tx) error { return fn(&Tx{Reader{t.Reader}, t}) })
+	return db.sql.Transact(ctx, func(t *sqlite.Tx) error { return fn(newTx(t)) })
 }
 
 // TransactFull runs fn in a write transaction that is durable when it returns.
 func (db *DB) TransactFull(ctx context.Context, fn func(*Tx) error) error {
-	return db.sql.TransactFull(ctx, func(t *sqlite.Tx) error { return fn(&Tx{Reader{t.Reader}, t}) })
+	return db.sql.TransactFull(ctx, func(t *sqlite.Tx) error { return fn(newTx(t)) })
 }
 
 // Alone says that no snapshot can be opened beside this handle: it was not
@@ -111,7 +111,7 @@ func (db *DB) Alone() bool { return db.sql.Alone() }
 // file as it is. It needs no room on the disk.
 func (db *DB) Preview(ctx context.Context, apply func(*Tx) error, read func(*Reader) error) error {
 	return db.sql.Undone(ctx, func(t *sqlite.Tx) error {
-		tx := &Tx{Reader{t.Reader}, t}
+		tx := newTx(t)
 		if err := apply(tx); err != nil {
 			return err
 		}
@@ -125,8 +125,11 @@ type Reader struct{ sql *sqlite.Reader }
 // Tx changes the tables of one account.
 type Tx struct {
 	Reader
-	sql *sqlite.Tx
+	sql     *sqlite.Tx
+	dropped bool // see Dropped
 }
+
+func newTx(t *sqlite.Tx) *Tx { return &Tx{Reader: Reader{t.Reader}, sql: t} }
 
 // revInt is the stored form of a rev; "" is 0.
 func revInt(rev syntax.TID) int64 {
