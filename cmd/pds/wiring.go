@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"syscall"
 	"time"
@@ -97,6 +98,7 @@ func NewServer(ctx context.Context, c Config, extra Extra, logger *slog.Logger) 
 		return nil, err
 	}
 	s.closer.add("lock", plain(lock))
+	go lexicon.Embedded() // compiled beside the opening of files
 	if err := os.MkdirAll(c.Actors, 0o700); err != nil {
 		return nil, err
 	}
@@ -302,6 +304,7 @@ func (s *Server) background(log sequencing.Log) {
 func (s *Server) Run(ctx context.Context, l net.Listener) error {
 	served := make(chan error, 1)
 	go func() { served <- s.http.Serve(l) }()
+	go debug.FreeOSMemory() // reading every account leaves as much garbage as what is kept
 	defer s.confirmClock()()
 	s.log.Info("serving", "url", s.config.URL, "address", l.Addr(), "did", s.config.DID, "accounts", s.index.Len())
 	var err error
