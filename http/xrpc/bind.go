@@ -2,7 +2,6 @@ package xrpc
 
 import (
 	"fmt"
-	"reflect"
 	"strings"
 
 	"troupe/actors/lexicon"
@@ -55,8 +54,8 @@ func bind(r Route, catalog *lexicon.Catalog) (*bound, error) {
 		if answers := r.output != noneType; answers != (m.Output != "") {
 			return nil, problem("output %v, while the lexicon has %q", r.output, m.Output)
 		}
-		if r.output != noneType && r.output != reflect.TypeFor[Stream]() && m.Output != jsonType {
-			return nil, problem("output of type %s must be a Stream", m.Output)
+		if r.output != noneType && r.output != streamType && r.output != partsType && m.Output != jsonType {
+			return nil, problem("output of type %s must be a Stream or a Content", m.Output)
 		}
 	}
 	if b.Limit == 0 {

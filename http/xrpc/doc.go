@@ -49,6 +49,9 @@
 // parsed again, an output that is an [Appender] skips encoding/json, the pieces of one answer share one deadline. None
 // of these refuses anything: what is unusual goes the long way, which alone knows the errors.
 //
+// A [Stream] is written as it is made, a [Content] lies somewhere and can be read in parts: ranges and conditions are
+// net/http's own ServeContent, whose errors are held back and told like all others.
+//
 // JSON bodies are read as sent before they are decompressed. A streaming decompressor would hold its window, up to
 // 16 MB for brotli, for as long as the sender likes.
 //

@@ -22,6 +22,7 @@ var fakeLexicons = []string{
 	`{"lexicon":1,"id":"com.example.file","defs":{"main":{"type":"query","parameters":{"type":"params","properties":{
 		"size":{"type":"integer"},"fail":{"type":"integer"}}},"output":{"encoding":"application/vnd.ipld.car"}}}}`,
 	`{"lexicon":1,"id":"com.example.image","defs":{"main":{"type":"query","parameters":{"type":"params","properties":{"size":{"type":"integer"},"announce":{"type":"integer"}}},"output":{"encoding":"*/*"}}}}`,
+	`{"lexicon":1,"id":"com.example.movie","defs":{"main":{"type":"query","parameters":{"type":"params","properties":{"size":{"type":"integer"},"broken":{"type":"integer"}}},"output":{"encoding":"*/*"}}}}`,
 	`{"lexicon":1,"id":"com.example.big","defs":{"main":{"type":"query","output":{"encoding":"application/json"}}}}`,
 	`{"lexicon":1,"id":"com.example.fail","defs":{"main":{"type":"query","parameters":{"type":"params","properties":{"how":{"type":"string"}}},"output":{"encoding":"application/json"}}}}`,
 	`{"lexicon":1,"id":"com.example.wait","defs":{"main":{"type":"query","output":{"encoding":"application/json"}}}}`,

@@ -172,6 +172,10 @@ func (f *fake) routes() []xrpc.Route {
 		Size     int   `query:"size"`
 		Announce int64 `query:"announce"`
 	}
+	type movieParams struct {
+		Size   int   `query:"size"`
+		Broken int64 `query:"broken"`
+	}
 	return []xrpc.Route{
 		xrpc.Query("com.example.ping", asAnyone, func(_ context.Context, _ nobody, p pingParams) (ping, error) { return ping(p), nil }),
 		xrpc.Query("com.example.secret", asCaller, func(_ context.Context, who caller, p struct {
@@ -230,6 +234,13 @@ func (f *fake) routes() []xrpc.Route {
 				return err
 			}}, nil
 		}),
+		xrpc.Query("com.example.movie", asAnyone, func(_ context.Context, _ nobody, p movieParams) (xrpc.Content, error) {
+			f.waiting <- "open"
+			return xrpc.Content{
+				ContentType: "video/mp4", ETag: `"v1"`, Header: http.Header{"Content-Disposition": {"attachment"}},
+				Body: &scratched{bytes.NewReader(pattern(p.Size)), p.Broken}, Close: func() { f.waiting <- "closed" },
+			}, nil
+		}),
 		xrpc.Query("com.example.big", asAnyone, func(context.Context, nobody, xrpc.None) (map[string]string, error) {
 			return map[string]string{"text": strings.Repeat("all work and no play ", 1000)}, nil
 		}),
@@ -283,6 +294,19 @@ func (f *fake) routes() []xrpc.Route {
 			return p.Names, nil
 		}, xrpc.LooseParams()),
 	}
+}
+
+// scratched is content that cannot be read from a place on.
+type scratched struct {
+	*bytes.Reader
+	at int64
+}
+
+func (r *scratched) Read(p []byte) (int, error) {
+	if r.at > 0 && r.Size()-int64(r.Len()) >= r.at {
+		return 0, errors.New("the disk is scratched")
+	}
+	return r.Reader.Read(p)
 }
 
 // answer is a response read off the wire.

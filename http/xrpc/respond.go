@@ -19,6 +19,8 @@ func (s *Server) respond(ctx context.Context, c *Call, b *bound, out any) error 
 			out.ContentType = b.method.Output
 		}
 		return c.stream(ctx, out)
+	case Content:
+		return c.content(out)
 	}
 	if s.strict {
 		if err := b.checkOutput(out); err != nil {

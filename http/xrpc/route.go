@@ -67,9 +67,9 @@ func LooseParams() Option { return func(r *Route) { r.loose = true } }
 
 // Query makes the route of a GET method. P is a struct with `query:"name"` fields (strings and types made of them,
 // int, bool, slices of these, pointers for what may be absent), or None. O is a struct for encoding/json, a Stream,
-// or None.
+// a Content, or None.
 //
-// The handler's context ends when the client goes away, and after Options.Timeout unless O is a Stream.
+// The handler's context ends when the client goes away, and after Options.Timeout unless O is a Stream or a Content.
 func Query[C, P, O any](nsid string, v Verifier[C], h func(context.Context, C, P) (O, error), opts ...Option) Route {
 	r := Route{
 		NSID: syntax.NSID(nsid), Kind: lexicon.Query, params: reflect.TypeFor[P](), output: reflect.TypeFor[O](),
@@ -119,11 +119,13 @@ func (r Route) with(opts []Option) Route {
 
 // streaming reports whether calls of the route may last as long as their bodies.
 func (r *Route) streaming() bool {
-	return r.output == reflect.TypeFor[Stream]() || r.input == reflect.TypeFor[Body]()
+	return r.output == streamType || r.output == partsType || r.input == bodyType
 }
 
 var (
-	noneType = reflect.TypeFor[None]()
-	rawType  = reflect.TypeFor[json.RawMessage]()
-	bodyType = reflect.TypeFor[Body]()
+	noneType   = reflect.TypeFor[None]()
+	rawType    = reflect.TypeFor[json.RawMessage]()
+	bodyType   = reflect.TypeFor[Body]()
+	streamType = reflect.TypeFor[Stream]()
+	partsType  = reflect.TypeFor[Content]()
 )
