@@ -154,7 +154,7 @@ func (a *Append) size() int {
 	for i := range a.Entries {
 		e := &a.Entries[i]
 		n += perEntry + len(e.Frame.Prefix) + len(e.Frame.Suffix) + len(e.Private) +
-			40*(len(e.Effects.New)+len(e.Effects.Removed)) + 128*len(e.Effects.Blobs)
+			40*(len(e.Effects.New)+len(e.Effects.Removed)) + 128*len(e.Effects.Blobs) + 64*len(e.Effects.Collections)
 	}
 	return n
 }

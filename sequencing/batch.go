@@ -145,6 +145,11 @@ func (c *committer) admit(tx *logdb.Tx, a *Append) (answer, error) {
 		}
 		c.batch.purge(a.DID, first)
 	}
+	if known && (next.Status == StatusDeleted || a.Expect.New) {
+		if err := tx.ClearCollections(p.id); err != nil {
+			return answer{}, err
+		}
+	}
 	seqs := make([]Seq, len(a.Entries))
 	for i := range a.Entries {
 		seqs[i] = c.numbers.take()
@@ -192,6 +197,9 @@ func (c *committer) insert(tx *logdb.Tx, account int64, did syntax.DID, seq Seq,
 	if err := tx.Insert(&row); err != nil {
 		return err
 	}
+	if err := keepCollections(tx, account, e); err != nil {
+		return err
+	}
 	b := &c.batch
 	b.entries++
 	b.bytes += len(row.Frame) + len(row.Effects)
@@ -200,6 +208,26 @@ func (c *committer) insert(tx *logdb.Tx, account int64, did syntax.DID, seq Seq,
 		b.events = append(b.events, Event{
 			Seq: seq, DID: did, Kind: e.Kind, Visibility: e.Visibility, Time: microTime(row.Time), Frame: row.Frame,
 		})
+	}
+	return nil
+}
+
+// keepCollections writes which collections the entry makes the account hold.
+// For nearly every entry there is nothing to write.
+func keepCollections(tx *logdb.Tx, account int64, e *Entry) error {
+	if e.Kind == KindImport || e.Kind == KindAdopt {
+		if err := tx.ClearCollections(account); err != nil {
+			return err
+		}
+	}
+	for _, c := range e.Effects.Collections {
+		write := tx.RemoveCollection
+		if c.Present {
+			write = tx.AddCollection
+		}
+		if err := write(account, c.NSID); err != nil {
+			return err
+		}
 	}
 	return nil
 }

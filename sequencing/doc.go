@@ -65,6 +65,11 @@
 // operator notices. One that reads history is judged only by whether the pruning
 // catches up with it.
 //
+// Collections are not part of a stored entry. Nothing that replays one needs
+// them: the log's own table changes in the transaction that adds the entry, so
+// there is no state in which the one is there without the other, and an account's
+// file has its records to tell from.
+//
 // Waking a thousand readers takes longer than committing a batch. The publisher
 // therefore starts a goroutine that does it, and one that is about to do it
 // covers whatever is published meanwhile.

@@ -38,6 +38,9 @@ type Log interface {
 	Head(ctx context.Context, did syntax.DID) (Head, bool, error)
 	// Heads pages over every head, tombstones included, by (created_at, did).
 	Heads(ctx context.Context, after HeadCursor, limit int) ([]Head, error)
+	// Holders pages over the active accounts that hold records of a collection, in
+	// an order of the log's own, in which new accounts come last.
+	Holders(ctx context.Context, collection syntax.NSID, after HolderCursor, limit int) ([]Holder, error)
 	// Behind pages, by DID, over heads whose own file has not caught up.
 	Behind(ctx context.Context, after syntax.DID, limit int) ([]Head, error)
 

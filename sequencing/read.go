@@ -37,6 +37,19 @@ func (l *SQLiteLog) Heads(ctx context.Context, after HeadCursor, limit int) (hea
 	return heads, readError("heads", err)
 }
 
+// Holders implements Log.
+func (l *SQLiteLog) Holders(ctx context.Context, collection syntax.NSID, after HolderCursor, limit int) (holders []Holder, err error) {
+	err = l.views.read(ctx, func(r *logdb.Reader) error {
+		rows, err := r.Holders(collection, int64(after), limit)
+		holders = make([]Holder, len(rows))
+		for i, row := range rows {
+			holders[i] = Holder{row.DID, HolderCursor(row.Account)}
+		}
+		return err
+	})
+	return holders, readError("holders", err)
+}
+
 // Behind implements Log.
 func (l *SQLiteLog) Behind(ctx context.Context, after syntax.DID, limit int) (heads []Head, err error) {
 	err = l.views.read(ctx, func(r *logdb.Reader) error {

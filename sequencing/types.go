@@ -84,6 +84,18 @@ type Effects struct {
 	New     []cid.Cid // blocks of the frame's CAR that are new to the repo: commit, nodes, records
 	Removed []cid.Cid // blocks the repo no longer needs
 	Blobs   []BlobRef
+
+	// Collections are those that the entry makes the repo hold or no longer hold.
+	// A KindImport or KindAdopt, which replace the repo, name all that it holds.
+	// The log keeps them in its own transaction and not in the entry: Replay does
+	// not return them.
+	Collections []Collection
+}
+
+// Collection says whether a repo holds records of a collection.
+type Collection struct {
+	NSID    syntax.NSID
+	Present bool
 }
 
 // Entry is one event on its way into the log. No secret is ever in an entry.
@@ -137,6 +149,16 @@ type Event struct {
 	Private    []byte  // only in Replay
 	Next       Change  // only in Replay
 }
+
+// Holder is an active account that holds records of a collection.
+type Holder struct {
+	DID    syntax.DID
+	Cursor HolderCursor // continues behind it
+}
+
+// HolderCursor is a position in the order of Holders; zero is the start. It stays
+// where it is whatever comes and goes.
+type HolderCursor int64
 
 // HeadCursor is a position in the order of Heads; zero is the start.
 type HeadCursor struct {

@@ -66,6 +66,8 @@ type writeDecider struct {
 	records map[cid.Cid][]byte // written by this commit
 	touched map[string]struct{}
 	results []Result
+
+	collections collections
 }
 
 func (d *writeDecider) write(m ApplyWrites, w Write) error {
@@ -80,10 +82,11 @@ func (d *writeDecider) write(m ApplyWrites, w Write) error {
 	if _, again := d.touched[w.Path()]; again {
 		return fmt.Errorf("%w: %s", ErrDuplicatePath, w.Path())
 	}
-	was, exists, err := d.edit.Get(w.Path())
+	at, err := d.edit.Place(w.Path())
 	if err != nil {
 		return err
 	}
+	was, exists := at.Value, at.Found
 	if w.done(m, was, exists) {
 		if w.Action == sequencing.ActionUpdate {
 			d.results = append(d.results, Result{sequencing.ActionUpdate, w.Collection, w.RKey, was})
@@ -102,7 +105,7 @@ func (d *writeDecider) write(m ApplyWrites, w Write) error {
 	case w.Action == sequencing.ActionUpdate && m.Upsert && !exists:
 		w.Action = sequencing.ActionCreate
 	}
-	return d.put(m, w, exists)
+	return d.put(m, w, at)
 }
 
 // done reports whether the record is already what a putRecord or deleteRecord
@@ -145,6 +148,7 @@ func (d *writeDecider) remove(collection syntax.NSID, rkey syntax.RecordKey) err
 	if err != nil {
 		return err
 	}
+	d.collections.delete(collection, change.Path())
 	d.touched[change.Path()] = struct{}{}
 	d.ops = append(d.ops, sequencing.RepoOp{Action: sequencing.ActionDelete, Path: change.Path(), Prev: prev})
 	d.changes = append(d.changes, change)
@@ -152,11 +156,11 @@ func (d *writeDecider) remove(collection syntax.NSID, rkey syntax.RecordKey) err
 }
 
 // put creates or updates a record.
-func (d *writeDecider) put(m ApplyWrites, w Write, exists bool) error {
+func (d *writeDecider) put(m ApplyWrites, w Write, at mst.Place) error {
 	switch {
-	case w.Action == sequencing.ActionCreate && exists:
+	case w.Action == sequencing.ActionCreate && at.Found:
 		return fmt.Errorf("%w: %s", ErrRecordExists, w.Path())
-	case w.Action == sequencing.ActionUpdate && !exists:
+	case w.Action == sequencing.ActionUpdate && !at.Found:
 		return fmt.Errorf("%w: %s", ErrRecordNotFound, w.Path())
 	}
 	if err := d.checkBlobs(w); err != nil {
@@ -171,6 +175,7 @@ func (d *writeDecider) put(m ApplyWrites, w Write, exists bool) error {
 	op := sequencing.RepoOp{Action: w.Action, Path: w.Path(), CID: w.Record.CID}
 	var err error
 	if w.Action == sequencing.ActionCreate {
+		d.collections.create(w.Collection, at)
 		err = d.edit.Create(op.Path, op.CID)
 	} else {
 		op.Prev, err = d.edit.Update(op.Path, op.CID)
@@ -205,6 +210,25 @@ func (d *writeDecider) suppress(w Write, subject string) error {
 		}
 		if err := d.remove(w.Collection, rkey); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// checkBlobs refuses a record that points at a blob which was not uploaded, or
+// not as the record says. A blob that is already public is not looked at again.
+func (d *writeDecider) checkBlobs(w Write) error {
+	for _, ref := range w.Record.Blobs {
+		have, found, err := d.view.Blob(ref.CID)
+		switch {
+		case err != nil:
+			return err
+		case !found || have.Takedown != "":
+			return BlobProblem{ref.CID, BlobMissing}
+		case have.Temporary && have.MimeType != ref.MimeType:
+			return BlobProblem{ref.CID, BlobMime}
+		case have.Temporary && have.Size != ref.Size:
+			return BlobProblem{ref.CID, BlobSize}
 		}
 	}
 	return nil

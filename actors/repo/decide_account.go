@@ -77,10 +77,14 @@ func decideIdentity(s State, m AnnounceIdentity, now time.Time) (Decision, error
 
 // decideAdopt takes over a head that the file has and the log lost: the log
 // learns it silently, and subscribers are told to read the repository again.
-func decideAdopt(file State, now time.Time) Decision {
+// collections are all that it holds.
+func decideAdopt(file State, collections []syntax.NSID, now time.Time) Decision {
 	adopt := sequencing.Entry{
 		Kind: sequencing.KindAdopt, Visibility: sequencing.Internal, Time: now,
 		Next: sequencing.Change{Rev: file.Rev, Commit: file.Commit, Data: file.Data, Status: file.Status},
+	}
+	for _, nsid := range collections {
+		adopt.Effects.Collections = append(adopt.Effects.Collections, sequencing.Collection{NSID: nsid, Present: true})
 	}
 	d := Decision{Entries: []sequencing.Entry{adopt}, Changes: []*repodb.Change{nil}, Next: file}
 	if file.Status == sequencing.StatusActive {

@@ -22,10 +22,20 @@ func (d *writeDecider) decide(s State, at Moment) (Decision, error) {
 	if err != nil {
 		return Decision{}, err
 	}
-	if !split {
-		return d.commit(s, at, tree, changed)
+	var decision Decision
+	if split {
+		decision, err = d.inTwo(s, at)
+	} else {
+		decision, err = d.commit(s, at, tree, changed)
 	}
-	return d.inTwo(s, at)
+	if err != nil {
+		return Decision{}, err
+	}
+	// The last entry of a chain speaks for it: what holds between two commits of
+	// one append is seen by nobody.
+	last := &decision.Entries[len(decision.Entries)-1]
+	last.Effects.Collections, err = d.collections.changes(tree)
+	return decision, err
 }
 
 // replacesEverything reports whether the commit deletes records and every

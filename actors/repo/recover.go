@@ -197,7 +197,15 @@ func (r *Repo) adopt(root repodb.Root, head sequencing.Head, exists bool) error 
 		before = State{DID: r.did, Exists: true, Status: head.Status, Rev: head.Rev, Commit: head.Commit, Data: head.Data}
 	}
 	r.Logger.Warn("the log lost commits that the account's file has; the file's head is adopted", "did", r.did, "log", head.Rev, "file", root.Rev)
-	d := decideAdopt(r.stateOf(root, status), now)
+	var collections []syntax.NSID
+	err = r.db.Read(context.Background(), func(tx *repodb.Reader) (err error) {
+		collections, err = tx.Collections()
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	d := decideAdopt(r.stateOf(root, status), collections, now)
 	type outcome struct {
 		c   sequencing.Committed
 		err error

@@ -18,6 +18,7 @@
 //	log    a row per entry: the wire frame as it is sent, the private effects,
 //	       what it did to the head, and a CRC-32C over all of it and the DID
 //	meta   the mark of account.sqlite
+//	collection  which accounts hold records of which collection
 //
 // sequence.ceiling, one line of text: a number and its checksum. No number above
 // it was ever given out. It is replaced by rename, file and directory synced,
@@ -45,6 +46,13 @@
 // Times come from clocks, and clocks go wrong. Pruning and the window search an
 // index on time instead of bisecting the numbers, so that an island of wrong
 // times neither stops pruning nor hides what stands behind it.
+//
+// The collections stand here and not in account.sqlite, so that the transaction
+// that makes a commit true makes them true: neither a crash nor a restore of the
+// file can part the two. They hold the short name too, which makes a row a third
+// of what a DID would make it, and an order in which whoever pages meets new
+// accounts last. A commit touches them only if it brings in the first record of a
+// collection or takes out the last.
 //
 // The checker reads frames by itself. If it shared the decoder with package
 // sequencing, one mistake could hide another.

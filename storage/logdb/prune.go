@@ -7,7 +7,7 @@ const metaAccounts = "accounts_applied_seq"
 
 const deleteOfAccount = `DELETE FROM log WHERE account = ?`
 
-// Purge deletes every row of one DID; the head stays.
+// Purge deletes every row of one DID; head and collections stay.
 func (t *Tx) Purge(account int64) (int64, error) { return t.sql.Exec(deleteOfAccount, account) }
 
 // A row may go iff it is old and every projection that reads it holds it

@@ -76,13 +76,19 @@ func (e *Edit) Delete(key string) (prev cid.Cid, err error) {
 
 // Get is Tree.Get with the changes made so far.
 func (e *Edit) Get(key string) (value cid.Cid, found bool, err error) {
+	p, err := e.Place(key)
+	return p.Value, p.Found, err
+}
+
+// Place is Tree.Place with the changes made so far.
+func (e *Edit) Place(key string) (Place, error) {
 	if e.err != nil {
-		return cid.Undef, false, e.err
+		return Place{}, e.err
 	}
 	if _, err := e.root(); err != nil {
-		return cid.Undef, false, err
+		return Place{}, err
 	}
-	return e.get(&e.top, key)
+	return e.place(&e.top, key)
 }
 
 // outcome keeps the errors that end the Edit. A key that is or is not there was

@@ -59,19 +59,44 @@ func (t *Tree) Get(key string) (value cid.Cid, found bool, err error) {
 }
 
 func (ld loader) get(l *link, key string) (cid.Cid, bool, error) {
+	p, err := ld.place(l, key)
+	return p.Value, p.Found, err
+}
+
+// Place is where a key stands in a tree, or where it would stand.
+type Place struct {
+	Found bool
+	Value cid.Cid // of a key that was found
+	// The keys on either side of a key that was not found; "" where there is none.
+	Left, Right string
+}
+
+// Place is Get that also tells what stands beside a key that is not there. It
+// reads what Get reads.
+func (t *Tree) Place(key string) (Place, error) { return t.place(&t.top, key) }
+
+// place goes down to key. Its neighbours are met on the way: the nearest keys of
+// the deepest nodes that have any on that side.
+func (ld loader) place(l *link, key string) (p Place, err error) {
 	layer, s := anyLayer, span{}
 	for {
 		n, err := ld.open(l, layer, s)
 		if err != nil {
-			return cid.Undef, false, err
+			return Place{}, err
 		}
 		i, found := n.find(key)
 		if found {
-			return n.entries[i].value.cid(), true, nil
+			return Place{Found: true, Value: n.entries[i].value.cid()}, nil
+		}
+		if i > 0 {
+			p.Left = n.entries[i-1].key
+		}
+		if i < len(n.entries) {
+			p.Right = n.entries[i].key
 		}
 		l = n.gap(i)
 		if l.absent() {
-			return cid.Undef, false, nil
+			return p, nil
 		}
 		layer, s = n.layer-1, n.span(i, s)
 	}

@@ -42,6 +42,17 @@ CREATE INDEX log_time ON log (time);
 -- The few rows that the accounts projection reads.
 CREATE INDEX log_accounts ON log (seq) WHERE kind IN (3, 4);
 
+-- Which accounts hold records of which collection. A row is there as long as
+-- the account's tree has a key of the collection.
+CREATE TABLE collection (
+	nsid    TEXT    NOT NULL,
+	account INTEGER NOT NULL,  -- head.id
+	PRIMARY KEY (nsid, account)
+) STRICT, WITHOUT ROWID;
+
+-- All of one account: to take them back, and to compare them with its file.
+CREATE INDEX collection_account ON collection (account);
+
 CREATE TABLE meta (
 	key   TEXT PRIMARY KEY,
 	value INTEGER NOT NULL
