@@ -205,6 +205,9 @@ func (a *account) run(ctx context.Context, log *logdb.View) error {
 	if alive && !a.lost {
 		a.compare()
 	}
+	if err := a.listed(ctx, log); err != nil {
+		return err
+	}
 	a.count(func(s *Summary) {
 		s.Accounts++
 		s.Entries += a.events.entries

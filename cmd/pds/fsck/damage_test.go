@@ -125,6 +125,12 @@ func TestEachDamageIsOneFinding(t *testing.T) {
 		{"a head is set back", func(t *testing.T, dir string) {
 			sql(t, log(dir), `UPDATE head SET seq = seq - 1, applied_seq = 1`+ofBob)
 		}, fsck.RuleLog, bob, "sequencer.sqlite", "newest entry"},
+		{"a collection is not listed", func(t *testing.T, dir string) {
+			sql(t, log(dir), `DELETE FROM collection WHERE account = (SELECT id FROM head`+ofBob+`)`)
+		}, fsck.RuleListed, bob, "sequencer.sqlite", "app.bsky.feed.post"},
+		{"a collection is listed that is not there", func(t *testing.T, dir string) {
+			sql(t, log(dir), `INSERT INTO collection (nsid, account) SELECT 'com.example.none', id FROM head`+ofBob)
+		}, fsck.RuleListed, bob, "sequencer.sqlite", "com.example.none"},
 		{"the ceiling is gone", func(t *testing.T, dir string) { remove(t, filepath.Join(dir, "sequence.ceiling")) }, fsck.RuleCeiling, "", "sequence.ceiling", "gone"},
 		{"the ceiling is damaged", func(t *testing.T, dir string) { flip(t, filepath.Join(dir, "sequence.ceiling"), 0) }, fsck.RuleCeiling, "", "sequence.ceiling", "damaged"},
 		{"numbers above the ceiling", func(t *testing.T, dir string) {

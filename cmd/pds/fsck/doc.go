@@ -17,6 +17,7 @@
 //	             and undoing the operations gives prevData; a #sync shows the commit
 //	             before it, an #account the status
 //	effects      what commits brought in and took out is what the file holds
+//	listed       the log lists an account under the collections that its file holds
 //	index        account.sqlite against itself; its accounts and states are the log's
 //	store        an account's file against itself: SQLite, tree, records, references
 //	head         the commit that the file stands on decodes and says what its row says

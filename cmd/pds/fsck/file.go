@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/bluesky-social/indigo/atproto/syntax"
 	"github.com/ipfs/go-cid"
 
 	"troupe/storage/dag"
@@ -27,6 +28,8 @@ type file struct {
 	torn    bool // SQLite has said what is wrong with it
 	whole   bool // and the tables are what the commit says
 	traces  traces
+
+	collections []syntax.NSID // that hold records
 }
 
 func (f *file) close() {
@@ -130,6 +133,9 @@ func (a *account) inspect(ctx context.Context, r *repodb.Reader) error {
 			a.bad(RuleSignature, place, "commit %s: %s", root.Commit, a.whoSigned(commit))
 			a.events.unsigned = true
 		}
+	}
+	if a.file.collections, err = r.Collections(); err != nil {
+		return err
 	}
 	problems, err := r.Check(ctx)
 	for _, p := range problems {

@@ -18,6 +18,7 @@ const (
 	RuleCeiling   Rule = "ceiling"
 	RuleEvent     Rule = "event"
 	RuleEffects   Rule = "effects"
+	RuleListed    Rule = "listed"
 	RuleIndex     Rule = "index"
 	RuleStore     Rule = "store"
 	RuleHead      Rule = "head"
