@@ -42,6 +42,7 @@ func routes(v *auth.Verifier, s *atproto.Service, stream *firehose.Server) []xrp
 		xrpc.Query("com.atproto.sync.getRepo", v.AsExporter, sync.GetRepo),
 		xrpc.Query("com.atproto.sync.getRepoStatus", v.AsAnyone, sync.GetRepoStatus),
 		xrpc.Query("com.atproto.sync.listRepos", v.AsAnyone, sync.ListRepos),
+		xrpc.Query("com.atproto.sync.listReposByCollection", v.AsAnyone, sync.ListReposByCollection),
 		xrpc.Subscription("com.atproto.sync.subscribeRepos", stream.Serve),
 	}
 }

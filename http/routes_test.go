@@ -79,7 +79,6 @@ var notYet = []string{
 	"com.atproto.sync.getBlob",
 	"com.atproto.sync.getCheckout",
 	"com.atproto.sync.listBlobs",
-	"com.atproto.sync.listReposByCollection",
 	"com.atproto.temp.checkHandleAvailability",
 	"com.atproto.temp.checkSignupQueue",
 }

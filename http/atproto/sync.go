@@ -143,6 +143,48 @@ func (h Sync) ListRepos(ctx context.Context, _ auth.Nobody, in ListReposIn) (Lis
 	return out, nil
 }
 
+// ListByCollectionIn holds the parameters of com.atproto.sync.listReposByCollection.
+type ListByCollectionIn struct {
+	Collection syntax.NSID `query:"collection"`
+	Limit      int         `query:"limit"`
+	Cursor     string      `query:"cursor"`
+}
+
+// ListByCollectionOut answers listReposByCollection.
+type ListByCollectionOut struct {
+	Cursor string          `json:"cursor,omitempty"`
+	Repos  []CollectionDID `json:"repos"`
+}
+
+// CollectionDID is com.atproto.sync.listReposByCollection#repo.
+type CollectionDID struct {
+	DID syntax.DID `json:"did"`
+}
+
+// ListReposByCollection pages over the active accounts that hold records of a
+// collection.
+func (h Sync) ListReposByCollection(ctx context.Context, _ auth.Nobody, in ListByCollectionIn) (ListByCollectionOut, error) {
+	var after int64
+	if in.Cursor != "" {
+		var err error
+		if after, err = strconv.ParseInt(in.Cursor, 10, 64); err != nil || after < 0 {
+			return ListByCollectionOut{}, Invalid{"InvalidRequest", "Malformed cursor"}
+		}
+	}
+	page, err := h.Log.Holders(ctx, in.Collection, sequencing.HolderCursor(after), in.Limit)
+	if err != nil {
+		return ListByCollectionOut{}, err
+	}
+	out := ListByCollectionOut{Repos: make([]CollectionDID, len(page))}
+	for i, holder := range page {
+		out.Repos[i] = CollectionDID{holder.DID}
+	}
+	if len(page) == in.Limit {
+		out.Cursor = strconv.FormatInt(int64(page[len(page)-1].Cursor), 10)
+	}
+	return out, nil
+}
+
 func parseRepoCursor(s string) (sequencing.HeadCursor, error) {
 	if s == "" {
 		return sequencing.HeadCursor{}, nil
