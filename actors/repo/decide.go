@@ -214,22 +214,3 @@ func (d *writeDecider) suppress(w Write, subject string) error {
 	}
 	return nil
 }
-
-// checkBlobs refuses a record that points at a blob which was not uploaded, or
-// not as the record says. A blob that is already public is not looked at again.
-func (d *writeDecider) checkBlobs(w Write) error {
-	for _, ref := range w.Record.Blobs {
-		have, found, err := d.view.Blob(ref.CID)
-		switch {
-		case err != nil:
-			return err
-		case !found || have.Takedown != "":
-			return BlobProblem{ref.CID, BlobMissing}
-		case have.Temporary && have.MimeType != ref.MimeType:
-			return BlobProblem{ref.CID, BlobMime}
-		case have.Temporary && have.Size != ref.Size:
-			return BlobProblem{ref.CID, BlobSize}
-		}
-	}
-	return nil
-}
