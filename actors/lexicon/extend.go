@@ -101,3 +101,6 @@ func (d *definition) each(fn func(*definition) error) error {
 	}
 	return d.Record.each(fn)
 }
+
+// Has tells whether a document is part of the catalog, be it a record type or not.
+func (c *Catalog) Has(nsid syntax.NSID) bool { return c.documents[nsid.String()] }

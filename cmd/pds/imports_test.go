@@ -50,6 +50,7 @@ var imports = []struct {
 	{"actors/sequencer", "actors/mailbox actors/outbound sequencing storage/..."},
 	{"actors/lexicon", "actors/mailbox actors/outbound storage/..."},
 	{"actors/lexicon/generate", ""},
+	{"actors/lexicon/resolver", "actors/lexicon actors/mailbox actors/outbound storage/..."},
 	{"actors/repo", "actors/mailbox actors/sequencer sequencing storage/..."},
 	{"actors/account", "actors/mailbox actors/sequencer sequencing storage/..."},
 	{"actors/identity", "actors/mailbox actors/sequencer actors/outbound actors/identity/plc sequencing storage/..."},
