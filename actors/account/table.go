@@ -1,6 +1,10 @@
 package account
 
-import "hash/maphash"
+import (
+	"cmp"
+	"hash/maphash"
+	"slices"
+)
 
 // A table is an immutable map in two levels of 64 branches. Changing a key
 // copies one leaf, a 4096th of the entries, and the two arrays above it, so
@@ -13,8 +17,12 @@ type table[K ~string, V any] struct {
 const fanout = 64
 
 type (
-	branch[T any]            [fanout]*T
-	leaf[K ~string, V any]   map[K]V
+	branch[T any]           [fanout]*T
+	leaf[K ~string, V any]  []entry[K, V] // by key; a map has room for eight, however few it holds
+	entry[K ~string, V any] struct {
+		key   K
+		value V
+	}
 	change[K ~string, V any] struct {
 		key     K
 		value   V
@@ -35,7 +43,11 @@ func (t table[K, V]) get(key K) (v V, ok bool) {
 	if t.root == nil || t.root[i] == nil || t.root[i][j] == nil {
 		return v, false
 	}
-	v, ok = (*t.root[i][j])[key]
+	l := *t.root[i][j]
+	at, ok := l.find(key)
+	if ok {
+		v = l[at].value
+	}
 	return v, ok
 }
 
@@ -65,24 +77,33 @@ func (t table[K, V]) with(changes []change[K, V]) table[K, V] {
 			own[i][j] = new(bool)
 			mid[j] = mid[j].clone()
 		}
-		m := *mid[j]
-		before := len(m)
-		if c.present {
-			m[c.key] = c.value
-		} else {
-			delete(m, c.key)
-		}
-		next.len += len(m) - before
+		before := len(*mid[j])
+		mid[j].apply(c)
+		next.len += len(*mid[j]) - before
 	}
 	return next
 }
 
+func (l leaf[K, V]) find(key K) (at int, ok bool) {
+	return slices.BinarySearchFunc(l, key, func(e entry[K, V], key K) int { return cmp.Compare(e.key, key) })
+}
+
+func (l *leaf[K, V]) apply(c change[K, V]) {
+	at, ok := l.find(c.key)
+	switch {
+	case ok && c.present:
+		(*l)[at].value = c.value
+	case ok:
+		*l = slices.Delete(*l, at, at+1)
+	case c.present:
+		*l = slices.Insert(*l, at, entry[K, V]{c.key, c.value})
+	}
+}
+
 func (l *leaf[K, V]) clone() *leaf[K, V] {
-	fresh := make(leaf[K, V])
+	var fresh leaf[K, V]
 	if l != nil {
-		for k, v := range *l {
-			fresh[k] = v
-		}
+		fresh = slices.Clone(*l)
 	}
 	return &fresh
 }
