@@ -36,7 +36,7 @@ func (t *Tx) Apply(did syntax.DID, b Batch) error {
 		}
 	}
 	root := b.Root
-	root.DID = did
+	root.DID, root.Staged = did, have.Staged
 	return t.setRoot(root)
 }
 

@@ -18,9 +18,9 @@ WHERE b.blob_cid > ? AND r.rev > ? ORDER BY b.blob_cid LIMIT ?`
 // were written after that rev count.
 func (r *Reader) ListBlobs(after cid.Cid, since syntax.TID, limit int) ([]cid.Cid, error) {
 	if since == "" {
-		return r.cids(listBlobs, after.Bytes(), limit)
+		return r.cids(listBlobs, behind(after), limit)
 	}
-	return r.cids(listBlobsSince, after.Bytes(), revInt(since), limit)
+	return r.cids(listBlobsSince, behind(after), revInt(since), limit)
 }
 
 // MissingBlob is a blob that a record points at and that was never uploaded
@@ -43,7 +43,7 @@ func (r *Reader) ListMissingBlobs(after cid.Cid, limit int) (page []MissingBlob,
 		c, err := columnCID(row, 0)
 		page = append(page, MissingBlob{CID: c, Path: row.Text(1)})
 		return err
-	}, after.Bytes(), limit)
+	}, behind(after), limit)
 	return page, err
 }
 
@@ -83,3 +83,7 @@ func (r *Reader) cids(sql string, args ...any) (all []cid.Cid, err error) {
 	}, args...)
 	return all, err
 }
+
+// behind binds a CID to compare with; Undef, which would be NULL and above
+// nothing, is in front of all.
+func behind(c cid.Cid) []byte { return []byte(c.KeyString()) }

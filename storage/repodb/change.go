@@ -18,6 +18,7 @@ type Root struct {
 	Commit cid.Cid
 	Block  []byte // the signed commit, DAG-CBOR
 	Data   cid.Cid
+	Staged ImportID // what lies in the import tables; not part of the head
 }
 
 // Change is one commit, ready to be stored. It carries everything that

@@ -30,6 +30,9 @@ func (r *Reader) Check(ctx context.Context) (problems []Problem, err error) {
 	if sum := sha256.Sum256(root.Block); string(root.Commit.Hash()[2:]) != string(sum[:]) {
 		c.add("the commit block does not match the commit's CID")
 	}
+	if err := c.importTables(root); err != nil {
+		return c.problems, err
+	}
 	if err := c.tree(root); err != nil {
 		return c.problems, err
 	}

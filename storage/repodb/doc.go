@@ -43,6 +43,15 @@
 // time than an upsert: accounts sleep most of the time, and whoever wakes pays
 // for all its statements again.
 //
+// An import is gathered in tables of its own, which then change names with the
+// real ones: one short transaction, whatever the size. They are made when an
+// import begins, because every table costs time whenever a file is opened, and
+// hold what was replaced until that is removed in small steps. Rejected: copying
+// the staged rows over (the account would stand still for as long as that takes),
+// a file of its own for the import (the private state would have to move, and two
+// files do not change in one transaction), keeping what is equal and staging only
+// the difference (the swap would again take as long as the difference is large).
+//
 // Several commits are applied in one transaction as their net effect
 // ([Merge]): tree nodes live for one commit on average near the root of a busy
 // repository, and most of them never need to reach the file.

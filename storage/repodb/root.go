@@ -6,13 +6,13 @@ import (
 	"troupe/storage/sqlite"
 )
 
-const selectRoot = `SELECT did, seq, rev, commit_cid, commit_block, data_cid FROM root WHERE id = 1`
+const selectRoot = `SELECT did, seq, rev, commit_cid, commit_block, data_cid, staged FROM root WHERE id = 1`
 
 // Root returns the file's head; ok is false for a file to which nothing has
 // been applied yet.
 func (r *Reader) Root() (root Root, ok bool, err error) {
 	ok, err = r.sql.One(selectRoot, func(row *sqlite.Row) (err error) {
-		root = Root{DID: syntax.DID(row.Text(0)), Seq: row.Int64(1), Rev: revText(row.Int64(2)), Block: row.Blob(4)}
+		root = Root{DID: syntax.DID(row.Text(0)), Seq: row.Int64(1), Rev: revText(row.Int64(2)), Block: row.Blob(4), Staged: ImportID(row.Int64(6))}
 		if root.Commit, err = columnCID(row, 3); err != nil {
 			return err
 		}
@@ -22,10 +22,10 @@ func (r *Reader) Root() (root Root, ok bool, err error) {
 	return root, ok, err
 }
 
-const replaceRoot = `REPLACE INTO root (id, did, seq, rev, commit_cid, commit_block, data_cid) VALUES (1, ?, ?, ?, ?, ?, ?)`
+const replaceRoot = `REPLACE INTO root (id, did, seq, rev, commit_cid, commit_block, data_cid, staged) VALUES (1, ?, ?, ?, ?, ?, ?, ?)`
 
 func (t *Tx) setRoot(root Root) error {
-	_, err := t.sql.Exec(replaceRoot, string(root.DID), root.Seq, revInt(root.Rev), root.Commit.Bytes(), root.Block, root.Data.Bytes())
+	_, err := t.sql.Exec(replaceRoot, string(root.DID), root.Seq, revInt(root.Rev), root.Commit.Bytes(), root.Block, root.Data.Bytes(), int64(root.Staged))
 	return err
 }
 

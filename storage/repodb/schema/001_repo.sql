@@ -3,8 +3,10 @@
 -- SQLite reads the text of every statement whenever a file is opened, so there
 -- are few of them, and remarks stand between them and not inside.
 
--- One row, of id 1. seq is the newest log entry that this file contains.
-CREATE TABLE root (id INTEGER PRIMARY KEY, did TEXT NOT NULL, seq INTEGER NOT NULL, rev INTEGER NOT NULL, commit_cid BLOB NOT NULL, commit_block BLOB NOT NULL, data_cid BLOB NOT NULL) STRICT;
+-- One row, of id 1. seq is the newest log entry that this file contains. staged
+-- names the import whose tables lie beside these; -1 if they are only to go, 0 if
+-- there are none.
+CREATE TABLE root (id INTEGER PRIMARY KEY, did TEXT NOT NULL, seq INTEGER NOT NULL, rev INTEGER NOT NULL, commit_cid BLOB NOT NULL, commit_block BLOB NOT NULL, data_cid BLOB NOT NULL, staged INTEGER NOT NULL DEFAULT 0) STRICT;
 
 -- Nodes of the current tree, and no others. rev is that of the commit that
 -- brought the node in.
