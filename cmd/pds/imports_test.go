@@ -62,10 +62,10 @@ var imports = []struct {
 
 	// The wire. What it knows of storage are values (records, blocks) and the
 	// errors that it translates: it opens no file.
-	{"http", "http/... actors/... sequencing storage/dag storage/car storage/repodb"},
+	{"http", "http/... actors/... sequencing storage/blob storage/dag storage/car storage/repodb"},
 	{"http/xrpc", "actors/lexicon"},
 	{"http/auth", "http/xrpc actors/mailbox actors/account actors/identity sequencing"},
-	{"http/atproto", "http/xrpc http/auth actors/... sequencing storage/dag storage/car"},
+	{"http/atproto", "http/xrpc http/auth actors/... sequencing storage/blob storage/dag storage/car"},
 	{"http/bsky", "http/xrpc http/auth actors/... sequencing storage/dag storage/car"},
 	{"http/proxy", "http/xrpc http/auth actors/..."},
 	{"http/oauth", "http/xrpc http/auth actors/..."},
@@ -90,6 +90,9 @@ var fenced = []struct {
 	{"github.com/ncruces/go-sqlite3", "storage/sqlite storage/sqlite/faultvfs"},
 	{"github.com/asynkron/protoactor-go", "actors/mailbox"},
 	{"github.com/labstack/echo", "http/..."},
+	{"github.com/minio/minio-go", "storage/blob"},
+	{"github.com/johannesboyne/gofakes3", "storage/blob/blobtest"},
+	{"github.com/gabriel-vasile/mimetype", "storage/blob"},
 }
 
 // storeroom are folder names in which things without an owner pile up.

@@ -53,8 +53,8 @@ type Store interface {
 	Quarantine(ctx context.Context, did syntax.DID, c cid.Cid) error
 	Restore(ctx context.Context, did syntax.DID, c cid.Cid) error
 
-	// List yields what an account has, in quarantine or not, in the order of the
-	// CIDs' text, beginning behind after (cid.Undef: from the start). An error
+	// List yields what an account has, in quarantine or not, each CID once, in
+	// the order of the CIDs' text, beginning behind after (cid.Undef: from the start). An error
 	// is the last thing yielded. What changes meanwhile may or may not be seen.
 	List(ctx context.Context, did syntax.DID, after cid.Cid) iter.Seq2[Stored, error]
 
