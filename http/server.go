@@ -34,6 +34,8 @@ type Config struct {
 	Logger   *slog.Logger
 	Metrics  prometheus.Registerer // nil: none
 
+	// CheckOutput holds every answer to its lexicon: for development and tests.
+	CheckOutput bool
 	Connections int // open at a time; further ones wait to be accepted. 0: any number
 }
 
@@ -49,7 +51,9 @@ type Server struct {
 // New joins the route table with the handlers. It panics when the table and
 // the lexicon catalog disagree: that is a mistake in the program.
 func New(c Config) *Server {
-	x := xrpc.NewServer(routes(c.Verifier, c.Service, c.Firehose), c.Service.Lexicons, translate, xrpc.Options{Log: c.Logger, Metrics: c.Metrics})
+	x := xrpc.NewServer(routes(c.Verifier, c.Service, c.Firehose), c.Service.Lexicons, translate, xrpc.Options{
+		Log: c.Logger, Metrics: c.Metrics, CheckOutput: c.CheckOutput,
+	})
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true
 	e.HTTPErrorHandler = plainError

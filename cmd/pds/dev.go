@@ -67,7 +67,7 @@ func (c *devCommand) Run(ctx context.Context) error {
 	}
 	mails := devnet.NewMailbox(100)
 	page := newStartPage(config, plcURL)
-	server, err := NewServer(ctx, config, Extra{Home: page, Pages: devPages(mails, page)}, logger)
+	server, err := NewServer(ctx, config, Extra{Home: page, Pages: devPages(mails, page), CheckOutput: true}, logger)
 	if err != nil {
 		return err
 	}

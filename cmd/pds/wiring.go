@@ -247,6 +247,8 @@ type httpParts struct {
 type Extra struct {
 	Home  nethttp.Handler // "/"
 	Pages nethttp.Handler // "/dev/"
+	// CheckOutput turns an answer that is not what its lexicon says into an error.
+	CheckOutput bool
 }
 
 func (s *Server) newHTTP(p httpParts) *http.Server {
@@ -277,7 +279,7 @@ func (s *Server) newHTTP(p httpParts) *http.Server {
 				return nil
 			},
 		},
-		Logger: s.log, Metrics: prometheus.DefaultRegisterer, Connections: connections(),
+		Logger: s.log, Metrics: prometheus.DefaultRegisterer, Connections: connections(), CheckOutput: p.extra.CheckOutput,
 	})
 }
 
