@@ -19,7 +19,9 @@ func routes(v *auth.Verifier, s *atproto.Service, stream *firehose.Server) []xrp
 		sync     = atproto.Sync{Service: s}
 	)
 	return []xrpc.Route{
+		xrpc.Query("com.atproto.identity.resolveDid", v.AsAnyone, identity.ResolveDID),
 		xrpc.Query("com.atproto.identity.resolveHandle", v.AsAnyone, identity.ResolveHandle),
+		xrpc.Query("com.atproto.identity.resolveIdentity", v.AsAnyone, identity.ResolveIdentity),
 		xrpc.Procedure("com.atproto.repo.applyWrites", v.AsWriter, repo.ApplyWrites, xrpc.BodyLimit(writeBody)),
 		xrpc.Procedure("com.atproto.repo.createRecord", v.AsWriter, repo.CreateRecord, xrpc.BodyLimit(writeBody), xrpc.Cost(3)),
 		xrpc.Procedure("com.atproto.repo.deleteRecord", v.AsWriter, repo.DeleteRecord, xrpc.Cost(1)),

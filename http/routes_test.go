@@ -50,8 +50,6 @@ var notYet = []string{
 	"com.atproto.identity.getRecommendedDidCredentials",
 	"com.atproto.identity.refreshIdentity",
 	"com.atproto.identity.requestPlcOperationSignature",
-	"com.atproto.identity.resolveDid",
-	"com.atproto.identity.resolveIdentity",
 	"com.atproto.identity.signPlcOperation",
 	"com.atproto.identity.submitPlcOperation",
 	"com.atproto.identity.updateHandle",

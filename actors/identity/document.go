@@ -60,7 +60,9 @@ func (o *Options) fetchPLC(ctx context.Context, did syntax.DID) ([]byte, error) 
 	switch {
 	case err == nil:
 		return raw, nil
-	case errors.Is(err, plc.ErrNotFound), errors.Is(err, plc.ErrGone):
+	case errors.Is(err, plc.ErrGone):
+		return nil, fmt.Errorf("%w: %w", ErrDeactivated, err)
+	case errors.Is(err, plc.ErrNotFound):
 		return nil, fmt.Errorf("%w: %w", ErrNotFound, err)
 	}
 	return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
@@ -76,7 +78,9 @@ func (o *Options) fetchWeb(ctx context.Context, origin string) ([]byte, error) {
 	}
 	raw, err := outbound.ReadAll(resp, maxDocument)
 	switch {
-	case resp.StatusCode == http.StatusNotFound, resp.StatusCode == http.StatusGone:
+	case resp.StatusCode == http.StatusGone:
+		return nil, fmt.Errorf("%w: status %d", ErrDeactivated, resp.StatusCode)
+	case resp.StatusCode == http.StatusNotFound:
 		return nil, fmt.Errorf("%w: status %d", ErrNotFound, resp.StatusCode)
 	case resp.StatusCode != http.StatusOK:
 		return nil, fmt.Errorf("%w: status %d", ErrUnavailable, resp.StatusCode)

@@ -81,13 +81,13 @@ func TestStaleWhileTheNetworkIsDown(t *testing.T) {
 }
 
 func TestNotFoundClearsTheCache(t *testing.T) {
-	for _, status := range []int{404, 410} {
+	for status, want := range map[int]error{404: ErrNotFound, 410: ErrDeactivated} {
 		inWorld(t, func(s *server) {
 			s.plc(alice, ok(docOf(alice, "one")))
 			s.wantDID(alice, false, "one", nil)
 			s.plc(alice, answer{status: status})
 			s.wantDID(alice, true, "", ErrNotFound)
-			s.wantDID(alice, false, "", ErrNotFound)
+			s.wantDID(alice, false, "", want)
 			s.wantAsked(plcURL(alice), 3)
 			s.plc(alice, ok(docOf(alice, "back")))
 			s.wantDID(alice, false, "back", nil)
@@ -224,7 +224,7 @@ func TestDIDWeb(t *testing.T) {
 		s.wantDID(did, false, "", ErrNotFound) // no such name
 		s.set(s.web, url, ok(docOf(did, "web")))
 		s.wantDID(did, false, "web", nil)
-		for says, want := range map[int]error{404: ErrNotFound, 301: ErrUnavailable, 500: ErrUnavailable} {
+		for says, want := range map[int]error{404: ErrNotFound, 410: ErrDeactivated, 301: ErrUnavailable, 500: ErrUnavailable} {
 			s.set(s.web, url, answer{status: says})
 			s.wantDID(did, true, "", want)
 		}

@@ -10,8 +10,10 @@ import (
 // Answers other than a document or a DID. Those with a counterpart in indigo's
 // identity package match that one too. They are wrapped; test with errors.Is.
 var (
-	// ErrNotFound: the DID does not exist (or no longer: tombstoned).
+	// ErrNotFound: the DID does not exist, or no longer does.
 	ErrNotFound = fmt.Errorf("identity: %w", atid.ErrDIDNotFound)
+	// ErrDeactivated is the ErrNotFound of a DID that once existed: it is tombstoned.
+	ErrDeactivated = fmt.Errorf("%w: deactivated", ErrNotFound)
 	// ErrUnavailable: the network or the other side failed; asking later may help.
 	ErrUnavailable = fmt.Errorf("identity: %w", atid.ErrDIDResolutionFailed)
 	// ErrDocument: what was received is not a document about this DID.

@@ -12,7 +12,7 @@ import (
 // ResolveDID asks for the document of a DID. The document is shared: read it only.
 // Fresh asks the network even if a copy is cached, with a request that begins after
 // this message: after a PLC operation or a failed signature.
-// ErrNotFound, ErrUnavailable, ErrDocument, ErrUnsupported.
+// ErrNotFound, ErrDeactivated, ErrUnavailable, ErrDocument, ErrUnsupported.
 type ResolveDID struct {
 	mailbox.To[*Identities, *atid.DIDDocument]
 	DID   syntax.DID

@@ -25,6 +25,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"troupe/actors/account"
+	"troupe/actors/identity/plc"
 	"troupe/actors/mailbox"
 	"troupe/actors/repo"
 	"troupe/cmd/pds/devnet"
@@ -39,6 +40,7 @@ import (
 //	fsck CODE REGEXP [DID]       pds fsck on the data: its exit code, and what it prints
 //	account NAME [STATUS]        sign up NAME.test; sets $NAME_did, $NAME_token, $NAME_refresh
 //	setstatus NAME STATUS        what moderation or the owner would do
+//	tombstone NAME               end the account's DID in the PLC directory
 //	xrpc [-as NAME | -refresh NAME | -admin | -bearer TOKEN] [-H 'K: v']… WANT METHOD PATH [BODY]
 //	                             WANT is a status, or status:ErrorName; BODY is text or @file;
 //	                             the body goes to stdout, the headers to stderr
@@ -61,6 +63,7 @@ func TestScripts(t *testing.T) {
 			"halt": verb((*scriptWorld).haltVerb), "fsck": verb((*scriptWorld).fsckVerb),
 			"account": verb((*scriptWorld).accountVerb), "setstatus": verb((*scriptWorld).setStatusVerb),
 			"xrpc": verb((*scriptWorld).xrpcVerb), "firehose": verb((*scriptWorld).firehoseVerb), "keep": verb((*scriptWorld).keepVerb),
+			"tombstone": verb((*scriptWorld).tombstoneVerb),
 		},
 	})
 }
@@ -79,6 +82,7 @@ type scriptWorld struct {
 	dir      string
 	settings map[string]string
 	plc      *devnet.PLC
+	rotation atcrypto.PrivateKey
 	server   *Server
 	cancel   context.CancelFunc
 	ended    chan error
@@ -89,6 +93,7 @@ type scriptWorld struct {
 func (w *scriptWorld) serverVerb(ts *testscript.TestScript, args []string) {
 	key, err := atcrypto.GeneratePrivateKeyK256()
 	ts.Check(err)
+	w.rotation = key
 	w.plc, err = devnet.OpenPLC(devnet.PLCOptions{})
 	ts.Check(err)
 	plcURL, err := w.plc.Listen("127.0.0.1:0")
@@ -115,7 +120,7 @@ func (w *scriptWorld) start(ts *testscript.TestScript) {
 	ts.Check(err)
 	ctx, cancel := context.WithCancel(context.Background())
 	w.cancel, w.ended, w.url = cancel, make(chan error, 1), "http://"+l.Addr().String()
-	w.server, err = NewServer(ctx, c, Extra{}, slog.New(slog.DiscardHandler))
+	w.server, err = NewServer(ctx, c, Extra{CheckOutput: true}, slog.New(slog.DiscardHandler))
 	ts.Check(err)
 	go func() { w.ended <- w.server.Run(ctx, l) }()
 }
@@ -199,6 +204,16 @@ func (w *scriptWorld) setStatusVerb(ts *testscript.TestScript, args []string) {
 	ts.Check(err)
 	_, err = mailbox.Ask(context.Background(), w.server.accounts, account.CatchUp{})
 	ts.Check(err)
+}
+
+func (w *scriptWorld) tombstoneVerb(ts *testscript.TestScript, args []string) {
+	did := syntax.DID(ts.Getenv(args[0] + "_did"))
+	d := plc.NewDirectory(w.settings["PDS_DID_PLC_URL"], nethttp.DefaultClient)
+	last, err := d.Last(context.Background(), did)
+	ts.Check(err)
+	op, err := plc.Tombstone(last, w.rotation)
+	ts.Check(err)
+	ts.Check(d.Submit(context.Background(), did, op))
 }
 
 func (w *scriptWorld) xrpcVerb(ts *testscript.TestScript, args []string) {

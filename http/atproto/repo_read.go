@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"time"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
 	"github.com/ipfs/go-cid"
@@ -136,8 +137,11 @@ type DescribeRepoOut struct {
 	HandleIsCorrect bool            `json:"handleIsCorrect"`
 }
 
-// DescribeRepo tells what an account's repository holds and whether its DID
-// document agrees about the handle.
+// handlePatience is how long describeRepo waits to see where a handle points.
+const handlePatience = 3 * time.Second
+
+// DescribeRepo tells what an account's repository holds, and whether handle and
+// DID name each other: a handle that does not resolve in time is not correct.
 func (h Repo) DescribeRepo(ctx context.Context, _ auth.Nobody, in DescribeRepoIn) (DescribeRepoOut, error) {
 	a, ok := h.account(in.Repo)
 	if !ok {
@@ -156,26 +160,14 @@ func (h Repo) DescribeRepo(ctx context.Context, _ auth.Nobody, in DescribeRepoIn
 	}
 	out := DescribeRepoOut{
 		Handle: handleOf(a), DID: a.DID, DIDDoc: doc, Collections: d.Collections,
-		HandleIsCorrect: a.Handle != "" && declaredHandle(doc) == a.Handle,
+	}
+	if a.Handle != "" && declaredHandle(doc) == a.Handle {
+		brief, cancel := context.WithTimeout(ctx, handlePatience)
+		defer cancel()
+		out.HandleIsCorrect = h.pointsBack(brief, a.Handle, a.DID, false)
 	}
 	if out.Collections == nil {
 		out.Collections = []syntax.NSID{}
 	}
 	return out, nil
-}
-
-// declaredHandle is the handle that a DID document names first.
-func declaredHandle(doc json.RawMessage) syntax.Handle {
-	var d struct {
-		AlsoKnownAs []string `json:"alsoKnownAs"`
-	}
-	if json.Unmarshal(doc, &d) != nil {
-		return ""
-	}
-	for _, aka := range d.AlsoKnownAs {
-		if len(aka) > 5 && aka[:5] == "at://" {
-			return syntax.Handle(aka[5:]).Normalize()
-		}
-	}
-	return ""
 }
