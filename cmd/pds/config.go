@@ -19,13 +19,14 @@ type Config struct {
 	Domains []string // handle domains with their leading dot
 	Version string
 
-	Data      string // directory of everything below
-	Accounts  string // account.sqlite
-	Sequencer string
-	DIDCache  string
-	Actors    string // folder of the accounts' folders
-	KEK       string // file of the key-encryption key
-	Awake     int    // accounts that are awake at a time; 0: what the machine can keep
+	Data         string // directory of everything below
+	Accounts     string // account.sqlite
+	Sequencer    string
+	DIDCache     string
+	LexiconCache string
+	Actors       string // folder of the accounts' folders
+	KEK          string // file of the key-encryption key
+	Awake        int    // accounts that are awake at a time; 0: what the machine can keep
 
 	JWTSecret     string
 	AdminPassword string
@@ -38,6 +39,9 @@ type Config struct {
 	CacheStale      time.Duration
 	Nameservers     []string // asked for handles when DNS gave nothing
 	AllowPrivate    bool     // outbound calls may go to private addresses
+
+	ResolveLexicons  bool       // unknown record types are looked for on the network
+	LexiconAuthority syntax.DID // whose repository has all of them; "": what DNS says
 
 	Crawlers       []string
 	BackfillWindow time.Duration
@@ -138,6 +142,7 @@ func (c *Config) readStorage(s *settings) {
 	c.Accounts = s.textOr("PDS_ACCOUNT_DB_LOCATION", filepath.Join(c.Data, "account.sqlite"))
 	c.Sequencer = s.textOr("PDS_SEQUENCER_DB_LOCATION", filepath.Join(c.Data, "sequencer.sqlite"))
 	c.DIDCache = s.textOr("PDS_DID_CACHE_DB_LOCATION", filepath.Join(c.Data, "did_cache.sqlite"))
+	c.LexiconCache = filepath.Join(c.Data, "lexicon_cache.sqlite")
 	c.Actors = s.textOr("PDS_ACTOR_STORE_DIRECTORY", filepath.Join(c.Data, "actors"))
 	c.Awake = int(s.number("PDS_ACTOR_STORE_CACHE_SIZE", 0))
 	c.KEK = s.textOr("PDS_KEY_ENCRYPTION_KEY_FILE", filepath.Join(c.Data, "keys", "kek"))
@@ -167,6 +172,15 @@ func (c *Config) readIdentity(s *settings) {
 	c.CacheStale = s.millis("PDS_DID_CACHE_MAX_TTL", 24*time.Hour)
 	c.Nameservers = s.list("PDS_HANDLE_BACKUP_NAMESERVERS")
 	c.AllowPrivate = s.flag("PDS_DISABLE_SSRF_PROTECTION", c.Dev)
+	// Off in development too: a lexicon that is being written must not be held to the
+	// published one, and a test that writes a record must not ask anybody's DNS.
+	c.ResolveLexicons = s.flag("PDS_LEXICON_RESOLUTION", false)
+	if did := s.text("PDS_LEXICON_AUTHORITY_DID"); did != "" {
+		var err error
+		if c.LexiconAuthority, err = syntax.ParseDID(did); err != nil {
+			s.fail("PDS_LEXICON_AUTHORITY_DID must be a DID: %v", err)
+		}
+	}
 	if k := s.text("PDS_RECOVERY_DID_KEY"); k != "" {
 		key, err := atcrypto.ParsePublicDIDKey(k)
 		if err != nil {

@@ -57,7 +57,8 @@ func (c *fsckCommand) check(ctx context.Context) error {
 	}
 	o := fsck.Options{
 		Data: config.Data, Sequencer: config.Sequencer, Accounts: config.Accounts, DIDCache: config.DIDCache,
-		Actors: config.Actors, KEK: config.KEK,
+		LexiconCache: config.LexiconCache,
+		Actors:       config.Actors, KEK: config.KEK,
 		Found: func(f fsck.Finding) { fmt.Fprintln(c.out, f) },
 		Noted: func(n fsck.Note) {
 			if !c.Quiet || n.Unseen {
@@ -114,7 +115,7 @@ func (c *fsckCommand) places() (config Config, err error) {
 		return Config{}, s.err
 	}
 	// The same strings as in findings, whatever the settings were relative to.
-	for _, path := range []*string{&config.Data, &config.Accounts, &config.Sequencer, &config.DIDCache, &config.Actors, &config.KEK} {
+	for _, path := range []*string{&config.Data, &config.Accounts, &config.Sequencer, &config.DIDCache, &config.LexiconCache, &config.Actors, &config.KEK} {
 		if *path, err = filepath.Abs(*path); err != nil {
 			return Config{}, err
 		}

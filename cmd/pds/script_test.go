@@ -35,7 +35,7 @@ import (
 // TestScripts runs testdata/script/*.txtar against the production wiring.
 //
 //	server [NAME=value…]         start a server with its own PLC directory
-//	restart                      stop it in order and start it again on the same data; what it left is checked
+//	restart [NAME=value…]        stop it in order and start it again on the same data; what it left is checked
 //	halt                         only the first half of that
 //	fsck CODE REGEXP [DID]       pds fsck on the data: its exit code, and what it prints
 //	account NAME [STATUS]        sign up NAME.test; sets $NAME_did, $NAME_token, $NAME_refresh
@@ -103,11 +103,15 @@ func (w *scriptWorld) serverVerb(ts *testscript.TestScript, args []string) {
 		"PDS_JWT_SECRET": "script-secret", "PDS_ADMIN_PASSWORD": "script-admin", "PDS_DEV_MODE": "true", "PDS_INVITE_REQUIRED": "false",
 		"PDS_PLC_ROTATION_KEY_K256_PRIVATE_KEY_HEX": fmt.Sprintf("%x", key.Bytes()),
 	}
+	w.set(args)
+	w.start(ts)
+}
+
+func (w *scriptWorld) set(args []string) {
 	for _, a := range args {
 		k, v, _ := strings.Cut(a, "=")
 		w.settings[k] = v
 	}
-	w.start(ts)
 }
 
 func (w *scriptWorld) start(ts *testscript.TestScript) {
@@ -175,8 +179,9 @@ func (w *scriptWorld) stop() error {
 	return err
 }
 
-func (w *scriptWorld) restartVerb(ts *testscript.TestScript, _ []string) {
+func (w *scriptWorld) restartVerb(ts *testscript.TestScript, args []string) {
 	ts.Check(w.halt())
+	w.set(args)
 	w.start(ts)
 }
 

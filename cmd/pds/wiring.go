@@ -117,6 +117,10 @@ func NewServer(ctx context.Context, c Config, extra Extra, logger *slog.Logger) 
 	if err != nil {
 		return nil, err
 	}
+	types, err := s.startLexicons(system, ids)
+	if err != nil {
+		return nil, err
+	}
 	s.index = account.NewIndex()
 	accounts, err := account.Spawn(system, account.Options{Path: c.Accounts, Log: log, Index: s.index, Logger: logger})
 	if err != nil {
@@ -151,7 +155,7 @@ func NewServer(ctx context.Context, c Config, extra Extra, logger *slog.Logger) 
 	s.closer.add("sagas", sagas.Stop)
 	s.sagas = sagas.Address()
 
-	s.http = s.newHTTP(httpParts{log, seq, ids, accounts.Address(), private, tokens, passwords, extra})
+	s.http = s.newHTTP(httpParts{log, seq, ids, accounts.Address(), private, tokens, passwords, types, extra})
 	s.background(log)
 	return s, nil
 }
@@ -240,6 +244,7 @@ type httpParts struct {
 	private   *account.Reads
 	tokens    account.Tokens
 	passwords *account.Passwords
+	types     atproto.RecordTypes
 	extra     Extra
 }
 
@@ -265,7 +270,7 @@ func (s *Server) newHTTP(p httpParts) *http.Server {
 		Service: &atproto.Service{
 			DID: c.DID, Domains: c.Domains, Index: s.index, Accounts: p.accounts, Private: p.private,
 			SignIns: &account.SignIns{Accounts: p.accounts, Index: s.index, Reads: p.private, Passwords: p.passwords, Tokens: p.tokens, Floor: 350 * time.Millisecond},
-			Tokens:  p.tokens, Sagas: s.sagas, Repos: s.repos, Log: p.log, IDs: p.ids, Lexicons: lexicon.Embedded(), Logger: s.log,
+			Tokens:  p.tokens, Sagas: s.sagas, Repos: s.repos, Log: p.log, IDs: p.ids, Lexicons: lexicon.Embedded(), Types: p.types, Logger: s.log,
 			InviteRequired: c.InviteRequired, BlobLimit: c.BlobLimit, Contact: c.Contact, PrivacyPolicy: c.PrivacyPolicy,
 			TermsOfService: c.TermsOfService, DIDDocs: c.DIDDocs,
 		},

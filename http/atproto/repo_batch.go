@@ -3,6 +3,7 @@ package atproto
 import (
 	"context"
 	"encoding/json"
+	"time"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
@@ -12,6 +13,10 @@ import (
 )
 
 const applyWrites = "com.atproto.repo.applyWrites"
+
+// batchPatience bounds how long all writes of a batch together wait for their
+// lexicons.
+const batchPatience = 3 * time.Second
 
 // ApplyWritesIn is the input of com.atproto.repo.applyWrites.
 type ApplyWritesIn struct {
@@ -58,8 +63,10 @@ func (h Repo) ApplyWrites(ctx context.Context, who auth.Writer, in ApplyWritesIn
 	}
 	m := repo.ApplyWrites{Writes: make([]repo.Write, len(in.Writes)), SwapCommit: swap}
 	statuses := make([]string, len(in.Writes))
+	asking, cancel := context.WithTimeout(ctx, batchPatience)
+	defer cancel()
 	for i, w := range in.Writes {
-		if m.Writes[i], statuses[i], err = h.batchWrite(w, in.Validate); err != nil {
+		if m.Writes[i], statuses[i], err = h.batchWrite(asking, w, in.Validate); err != nil {
 			return ApplyWritesOut{}, err
 		}
 	}
@@ -78,7 +85,7 @@ func (h Repo) ApplyWrites(ctx context.Context, who auth.Writer, in ApplyWritesIn
 	return out, nil
 }
 
-func (h Repo) batchWrite(w BatchWrite, validate *bool) (repo.Write, string, error) {
+func (h Repo) batchWrite(ctx context.Context, w BatchWrite, validate *bool) (repo.Write, string, error) {
 	out := repo.Write{Collection: w.Collection, RKey: w.RKey}
 	switch w.Type {
 	case applyWrites + "#create":
@@ -91,7 +98,7 @@ func (h Repo) batchWrite(w BatchWrite, validate *bool) (repo.Write, string, erro
 	default:
 		return out, "", Invalid{"InvalidRequest", "Action not supported: " + w.Type}
 	}
-	v, err := h.validate(w.Collection, w.RKey, w.Value, validate)
+	v, err := h.validate(ctx, w.Collection, w.RKey, w.Value, validate)
 	out.Record = v.record
 	return out, v.status, err
 }

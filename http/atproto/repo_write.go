@@ -50,8 +50,9 @@ type validated struct {
 }
 
 // validate turns a client's JSON into a record. want nil enforces the lexicon
-// where it is known, true insists that it is, false looks at the data model only.
-func (s *Service) validate(collection syntax.NSID, rkey syntax.RecordKey, raw json.RawMessage, want *bool) (validated, error) {
+// where it is known, true insists that it is and may wait until it has been
+// found, false looks at the data model only.
+func (s *Service) validate(ctx context.Context, collection syntax.NSID, rkey syntax.RecordKey, raw json.RawMessage, want *bool) (validated, error) {
 	rec, err := dag.FromJSONWithType(raw, collection, dag.RecordLimits)
 	if err != nil {
 		return validated{}, err
@@ -59,17 +60,24 @@ func (s *Service) validate(collection syntax.NSID, rkey syntax.RecordKey, raw js
 	if want != nil && !*want {
 		return validated{record: rec}, nil
 	}
-	if !s.Lexicons.KnownRecord(collection) {
-		if want != nil {
+	types := s.Lexicons
+	if !types.KnownRecord(collection) {
+		known := false
+		if s.Types != nil {
+			types, known = s.Types(ctx, collection, want != nil)
+		}
+		if !known && want != nil {
 			return validated{}, Invalid{"InvalidRequest", fmt.Sprintf("Unvalidated write: unknown lexicon %s", collection)}
 		}
-		return validated{rec, statusUnknown}, nil
+		if !known {
+			return validated{rec, statusUnknown}, nil
+		}
 	}
 	value, err := dag.Decode(rec.Bytes)
 	if err != nil {
 		return validated{}, err
 	}
-	if err := s.Lexicons.CheckRecord(collection, rkey, value); err != nil {
+	if err := types.CheckRecord(collection, rkey, value); err != nil {
 		if errors.Is(err, lexicon.ErrUnknown) {
 			return validated{rec, statusUnknown}, nil
 		}
@@ -117,7 +125,7 @@ func (h Repo) CreateRecord(ctx context.Context, who auth.Writer, in CreateRecord
 	if err != nil {
 		return RecordOut{}, err
 	}
-	v, err := h.validate(in.Collection, in.RKey, in.Record, in.Validate)
+	v, err := h.validate(ctx, in.Collection, in.RKey, in.Record, in.Validate)
 	if err != nil {
 		return RecordOut{}, err
 	}
@@ -154,7 +162,7 @@ func (h Repo) PutRecord(ctx context.Context, who auth.Writer, in PutRecordIn) (R
 	if err != nil {
 		return RecordOut{}, err
 	}
-	v, err := h.validate(in.Collection, in.RKey, in.Record, in.Validate)
+	v, err := h.validate(ctx, in.Collection, in.RKey, in.Record, in.Validate)
 	if err != nil {
 		return RecordOut{}, err
 	}

@@ -1,6 +1,7 @@
 package atproto
 
 import (
+	"context"
 	"log/slog"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
@@ -29,6 +30,7 @@ type Service struct {
 	Log      sequencing.Log // heads, for reads that wake nobody
 	IDs      mailbox.Address[*identity.Identities]
 	Lexicons *lexicon.Catalog
+	Types    RecordTypes // of records that Lexicons does not know; nil: none
 	Logger   *slog.Logger
 
 	InviteRequired bool
@@ -38,6 +40,10 @@ type Service struct {
 	TermsOfService string
 	DIDDocs        bool // session answers carry the DID document
 }
+
+// RecordTypes finds a catalog that knows a type of record; false if there is
+// none, or none yet. It answers at once unless it is told to wait, and then soon.
+type RecordTypes func(ctx context.Context, collection syntax.NSID, wait bool) (*lexicon.Catalog, bool)
 
 // Namespaces share one Service; the types only sort the methods.
 type (

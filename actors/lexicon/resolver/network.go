@@ -16,9 +16,11 @@ import (
 	"troupe/actors/outbound"
 )
 
+// MaxProof is how many bytes the proof of one record may have.
+const MaxProof = 1 << 20
+
 const (
-	maxProof = 1 << 20 // bytes of one proof
-	maxName  = 253     // bytes of a DNS name
+	maxName = 253 // bytes of a DNS name
 
 	lexiconRecord = "com.atproto.lexicon.schema" // the collection, and the $type in it
 )
@@ -100,7 +102,7 @@ func (o *Options) record(ctx context.Context, p publisher, nsid syntax.NSID) (pr
 	if err != nil {
 		return proven{}, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
-	body, err := outbound.ReadAll(resp, maxProof)
+	body, err := outbound.ReadAll(resp, MaxProof)
 	switch {
 	case resp.StatusCode == http.StatusNotFound, resp.StatusCode == http.StatusBadRequest: // RecordNotFound, RepoNotFound
 		return proven{}, fmt.Errorf("%w: status %d", ErrNotFound, resp.StatusCode)

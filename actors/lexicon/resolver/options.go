@@ -54,7 +54,7 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Web == nil {
 		o.Web = outbound.NewClient(outbound.Options{
-			AllowPrivate: o.Dev, AllowHTTP: o.Dev, Timeout: o.Timeout, MaxBody: maxProof,
+			AllowPrivate: o.Dev, AllowHTTP: o.Dev, Timeout: o.Timeout, MaxBody: MaxProof,
 		})
 	}
 	if o.Base == nil {

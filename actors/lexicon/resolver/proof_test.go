@@ -211,7 +211,7 @@ func TestHostileHosts(t *testing.T) {
 				}
 			}
 		}, ErrProof},
-		"a large answer": {func(w http.ResponseWriter, _ *http.Request) { w.Write(make([]byte, maxProof+1)) }, ErrProof},
+		"a large answer": {func(w http.ResponseWriter, _ *http.Request) { w.Write(make([]byte, MaxProof+1)) }, ErrProof},
 		"nonsense":       {func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("<html>")) }, ErrProof},
 		"an error":       {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) }, ErrUnavailable},
 		"no such record": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotFound) }, ErrNotFound},

@@ -189,7 +189,7 @@ func (c *campaign) fsck(ctx context.Context) error {
 	data := c.disk.data()
 	summary, err := fsck.Check(ctx, fsck.Options{
 		Data: data, Sequencer: filepath.Join(data, "sequencer.sqlite"), Accounts: filepath.Join(data, "account.sqlite"),
-		DIDCache: filepath.Join(data, "did_cache.sqlite"), Actors: filepath.Join(data, "actors"), KEK: filepath.Join(data, "keys", "kek"),
+		DIDCache: filepath.Join(data, "did_cache.sqlite"), LexiconCache: filepath.Join(data, "lexicon_cache.sqlite"), Actors: filepath.Join(data, "actors"), KEK: filepath.Join(data, "keys", "kek"),
 		Found: func(f fsck.Finding) { c.broken("fsck: %s", f) },
 		Noted: func(n fsck.Note) {
 			if n.Unseen {

@@ -27,7 +27,7 @@
 //	gap          the file is behind, and the log no longer leads on from there
 //	mark         the log believes a file to hold more than it does
 //	key          signing keys are there and open with this key-encryption key
-//	cache        did_cache.sqlite against itself
+//	cache        did_cache.sqlite and lexicon_cache.sqlite against themselves
 //	orphan       a folder belongs to an account, and to the one of its name
 //	mode         files 0600, folders 0700
 //

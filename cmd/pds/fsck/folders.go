@@ -130,7 +130,7 @@ func (c *check) owner(ctx context.Context, log *logdb.View, did syntax.DID, path
 // modes looks at what is not an account's.
 func (c *check) modes() error {
 	c.mode(c.Data, 0o022) // made by whoever set the server up; what is in it is closed
-	for _, path := range []string{c.Sequencer, c.Accounts, c.DIDCache} {
+	for _, path := range []string{c.Sequencer, c.Accounts, c.DIDCache, c.LexiconCache} {
 		for _, suffix := range []string{"", "-wal", "-shm"} {
 			c.mode(path+suffix, 0o077)
 		}

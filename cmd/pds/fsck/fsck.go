@@ -21,12 +21,13 @@ import (
 
 // Options say where everything is.
 type Options struct {
-	Data      string // the data directory; the others are usually below it
-	Sequencer string
-	Accounts  string
-	DIDCache  string
-	Actors    string
-	KEK       string
+	Data         string // the data directory; the others are usually below it
+	Sequencer    string
+	Accounts     string
+	DIDCache     string
+	LexiconCache string
+	Actors       string
+	KEK          string
 
 	DID syntax.DID // look at this account only; "" is all of them
 
@@ -107,7 +108,7 @@ func (c *check) run(ctx context.Context) error {
 		if err := c.index(ctx, log); err != nil {
 			return err
 		}
-		if err := c.cache(ctx); err != nil {
+		if err := c.caches(ctx); err != nil {
 			return err
 		}
 	}

@@ -3,6 +3,7 @@ package fsck
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 
@@ -11,6 +12,7 @@ import (
 	"troupe/sequencing"
 	"troupe/storage/accountdb"
 	"troupe/storage/diddb"
+	"troupe/storage/lexdb"
 	"troupe/storage/logdb"
 	"troupe/storage/sqlite"
 )
@@ -159,27 +161,39 @@ func (c *check) state(h *logdb.Head, a accountdb.Actor, known bool, told int64) 
 	}
 }
 
-// cache checks did_cache.sqlite. It may be missing.
-func (c *check) cache(ctx context.Context) error {
-	if _, err := os.Stat(c.DIDCache); errors.Is(err, fs.ErrNotExist) {
+// caches checks the files that may be deleted at any time.
+func (c *check) caches(ctx context.Context) error {
+	err := cache(ctx, c, c.DIDCache, func() (*diddb.DB, error) { return diddb.Open(ctx, c.DIDCache, diddb.Options{ReadOnly: true}) })
+	if err != nil {
+		return err
+	}
+	return cache(ctx, c, c.LexiconCache, func() (*lexdb.DB, error) { return lexdb.Open(ctx, c.LexiconCache, lexdb.Options{ReadOnly: true}) })
+}
+
+// cache checks one of them. It may be missing.
+func cache[DB interface {
+	Check(context.Context) ([]P, error)
+	Close() error
+}, P fmt.Stringer](ctx context.Context, c *check, path string, open func() (DB, error)) error {
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	c.traces.watch(c.DIDCache)
-	db, err := diddb.Open(ctx, c.DIDCache, diddb.Options{ReadOnly: true})
+	c.traces.watch(path)
+	db, err := open()
 	if err == nil {
 		defer db.Close()
-		var problems []diddb.Problem
+		var problems []P
 		problems, err = db.Check(ctx)
 		for _, p := range problems {
-			c.bad(RuleCache, c.at(c.DIDCache), "%s (the file may be deleted)", p)
+			c.bad(RuleCache, c.at(path), "%s (the file may be deleted)", p)
 		}
 	}
 	switch {
 	case errors.Is(err, sqlite.ErrUnmade):
 	case damaged(err):
-		c.bad(RuleCache, c.at(c.DIDCache), "%v (the file may be deleted)", err)
+		c.bad(RuleCache, c.at(path), "%v (the file may be deleted)", err)
 	case err != nil && ctx.Err() == nil:
-		c.unseen(c.at(c.DIDCache), err)
+		c.unseen(c.at(path), err)
 	default:
 		return err
 	}
