@@ -20,6 +20,26 @@
 // while it is awake. Snapshots that it lent live on without it. The [Flusher]
 // owns the knowledge of which files hold what durably.
 //
+// # Blobs
+//
+// The bytes of blobs lie in a store (storage/blob) and are moved by whoever has
+// them at hand, never in a turn. The row in the account's file says what they
+// are worth, and it is changed before and after, never instead:
+//
+//	ReserveBlob → uploading    the caller stores the bytes
+//	ConfirmBlob → temporary    or permanent, where an imported record waits for it
+//	a record    → permanent    decide takes only what is temporary or permanent
+//	no record   → deleting     the [Reaper] deletes the bytes
+//	ForgetBlobs → no row       or banned, if it is taken down
+//
+// So a crash anywhere leaves a row that promises less than there is, never more.
+// Uploads that no record used (SweepBlobs) and bytes without a row (OrphanBlobs)
+// go the same way, by the same owner: nobody deletes bytes on his own judgement.
+// What must never meet is a deletion and an upload of the same bytes. A row that
+// is deleting refuses the upload, and so does a batch that the Reaper holds,
+// until the owner has forgotten it. A sweep stands between two chains, because a
+// chain on its way may rest on a row that it would take.
+//
 // # Recovery
 //
 // The log is the truth. On activation the actor compares its file with the
@@ -44,6 +64,15 @@
 // Changes stay in memory for a while (the overlay) and reach the file several
 // at a time. Rejected: applying in the write's own turn, which costs twice the
 // CPU and adds nothing, since the log already holds the write.
+//
+// A blob that one record loses and another takes, in one batch, stays where it
+// is; in two requests it is deleted, and the second is refused, even if both are
+// decided in one chain: whether requests meet in a chain must not be visible.
+//
+// Rejected for blobs: removing the row together with the last record (an upload
+// could then bring bytes that an older deletion takes away), deleting in the
+// turn (a bucket answers in seconds), counting references (the table of them is
+// there anyway and cannot disagree with itself).
 //
 // A refusal inside a chain answers its own writer only. A result that depends
 // on an earlier write of the same chain, even a "nothing to do", is held until

@@ -52,6 +52,11 @@
 // files do not change in one transaction), keeping what is equal and staging only
 // the difference (the swap would again take as long as the difference is large).
 //
+// The row of a blob outlives its last record: it stays, as deleting, until the
+// bytes are gone, so that whoever brings the same bytes again meets it. The rows
+// that somebody has to come back to are in an index of their own, which is empty
+// most of the time.
+//
 // Several commits are applied in one transaction as their net effect
 // ([Merge]): tree nodes live for one commit on average near the root of a busy
 // repository, and most of them never need to reach the file.
