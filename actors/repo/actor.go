@@ -47,6 +47,9 @@ type Repo struct {
 	queue   []job
 	flight  *flight // the chain on its way, or nil
 
+	importing *importing // or nil
+	leftovers bool       // the file has import tables that are to go
+
 	unreaped bool // there may be blobs to delete that nobody has been told of
 }
 
@@ -99,6 +102,14 @@ func (r *Repo) Receive(t *mailbox.Turn) {
 		mailbox.Reply(r, t, m, r.listBlobs)
 	case ListMissingBlobs:
 		mailbox.Reply(r, t, m, r.listMissingBlobs)
+	case BeginImport:
+		mailbox.Later(r, t, m, r.beginImport)
+	case StageImport:
+		mailbox.Reply(r, t, m, r.stageImport)
+	case FinishImport:
+		mailbox.Later(r, t, m, r.finishImport)
+	case AbandonImport:
+		mailbox.Reply(r, t, m, r.abandonImport)
 	case OpenSnapshot:
 		mailbox.Reply(r, t, m, r.openSnapshot)
 	case SignServiceAuth:
@@ -159,6 +170,7 @@ func (r *Repo) Idle() {
 		return
 	}
 	r.reap(context.Background())
+	r.clearSome()
 	r.state.Tree = r.state.Tree.Forget()
 }
 

@@ -38,6 +38,14 @@ var (
 	ErrNotReserved = errors.New("repo: the upload took too long")
 	// ErrQuota: the account's blobs may not take more room.
 	ErrQuota = errors.New("repo: blob quota exceeded")
+	// ErrLeftovers: the file still removes what an earlier import left.
+	ErrLeftovers = errors.New("repo: an earlier import is being cleared away")
+	// ErrImportGone: the import was given up, or a newer one took its place.
+	ErrImportGone = errors.New("repo: the import was given up")
+	// ErrTooManyImports: more imports run than the server takes on at a time.
+	ErrTooManyImports = errors.New("repo: too many imports")
+	// ErrInvalidRepo: what is to be imported is not a repository of this account.
+	ErrInvalidRepo = errors.New("invalid repository")
 	// ErrTooManyExports: the account has as many long readers as it may have.
 	ErrTooManyExports = errors.New("repo: too many exports")
 )

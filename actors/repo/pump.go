@@ -29,6 +29,7 @@ type job struct {
 type flight struct {
 	changes   []*repodb.Change // by entry
 	next      State
+	swap      repodb.ImportID // not 0: behind this chain the file changes to an import
 	committed sequencing.Committed
 	err       error
 	landed    chan struct{} // closed once committed and err are set and everybody is answered
@@ -52,7 +53,8 @@ func (r *Repo) pump() {
 		answers []func(error)
 		size    int
 	)
-	for len(r.queue) > 0 && len(chain.Entries) < maxChain && size < maxChainBytes {
+	// Nothing is decided on top of an import: its tree is not the file's yet.
+	for len(r.queue) > 0 && len(chain.Entries) < maxChain && size < maxChainBytes && flight.swap == 0 {
 		j := r.queue[0]
 		if j.alone != nil && len(chain.Entries) > 0 {
 			break
@@ -79,7 +81,7 @@ func (r *Repo) pump() {
 		answers = append(answers, answer)
 		chain.Entries = append(chain.Entries, d.Entries...)
 		flight.changes = append(flight.changes, d.Changes...)
-		flight.next = d.Next
+		flight.next, flight.swap = d.Next, d.Swap
 		for i, e := range d.Entries {
 			size += len(e.Frame.Prefix) + len(e.Frame.Suffix)
 			if c := d.Changes[i]; c != nil {
@@ -118,6 +120,9 @@ func (r *Repo) land(f *flight) {
 		return
 	}
 	r.flight = nil
+	if f.swap != 0 && f.err != nil {
+		r.clearLeftovers() // what was staged for it has no owner any more
+	}
 	switch {
 	case f.err == nil:
 		r.advance(f)
@@ -141,6 +146,10 @@ func (r *Repo) advance(f *flight) {
 	if born {
 		// The first tree was made of nothing; from here on it reads this file.
 		r.state.Tree = mst.Load(r.state.Data, nodes{r})
+	}
+	if f.swap != 0 {
+		r.swap(f)
+		return
 	}
 	for i, seq := range f.committed.Seqs {
 		if c := f.changes[i]; c != nil {

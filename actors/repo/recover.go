@@ -51,6 +51,9 @@ func (r *Repo) activate(ctx context.Context, head sequencing.Head, exists bool) 
 			return err
 		}
 	}
+	if root.Staged != 0 {
+		r.clearLeftovers() // of an import that was not finished, or not cleared away
+	}
 	switch {
 	case root.Rev == "" && !exists:
 		return nil // the file was made and nothing was ever appended
@@ -135,6 +138,16 @@ func (r *Repo) replay(ctx context.Context, root repodb.Root, head sequencing.Hea
 		return err
 	}
 	err := r.Log.Replay(ctx, r.did, sequencing.Seq(root.Seq), func(e sequencing.Event) error {
+		if e.Kind == sequencing.KindImport {
+			if err := store(r.db.Transact); err != nil {
+				return err
+			}
+			if full {
+				return sequencing.ErrFull // what comes next rests on tables that cannot change now
+			}
+			seq = int64(e.Seq)
+			return r.replayImport(e)
+		}
 		seq = int64(e.Seq)
 		if e.Kind != sequencing.KindCommit {
 			return nil
@@ -160,6 +173,19 @@ func (r *Repo) replay(ctx context.Context, root repodb.Root, head sequencing.Hea
 	r.Flusher.Replayed(seq - root.Seq)
 	root, _, err = r.fileRoot(ctx)
 	return root, err
+}
+
+// replayImport changes to the import that an entry names. It was durable in the
+// file before the entry was in the log.
+func (r *Repo) replayImport(e sequencing.Event) error {
+	p, err := replacementOf(e)
+	if err == nil {
+		err = r.swapIn(p.id, p.rootOf(r.did, e))
+	}
+	if err != nil {
+		return fmt.Errorf("entry %d: %w", e.Seq, err)
+	}
+	return nil
 }
 
 // hold makes replayed changes pending and returns the root that they lead to.

@@ -55,4 +55,6 @@ type Decision struct {
 	Entries []sequencing.Entry // none: nothing changes
 	Changes []*repodb.Change   // by entry; nil where no table changes
 	Next    State
+
+	Swap repodb.ImportID // not 0: the entries put this import in the place of the repository
 }

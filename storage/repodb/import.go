@@ -24,7 +24,8 @@ type ImportID int64
 const Leftover ImportID = -1
 
 var (
-	// ErrStaged: there are import tables already; they are to be dropped first.
+	// ErrStaged: there are import tables already, which are to be dropped first; or
+	// there is no repository yet.
 	ErrStaged = errors.New("repodb: import tables are in the way")
 	// ErrNotStaged: the import tables do not hold that import.
 	ErrNotStaged = errors.New("repodb: the import is not in the file")
@@ -76,11 +77,11 @@ const (
 
 // BeginImport makes empty import tables.
 func (t *Tx) BeginImport(id ImportID) error {
-	root, _, err := t.Root()
+	root, ok, err := t.Root()
 	if err != nil {
 		return err
 	}
-	if root.Staged != 0 {
+	if !ok || root.Staged != 0 {
 		return ErrStaged
 	}
 	free := &indexSets[0]
