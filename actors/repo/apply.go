@@ -118,7 +118,7 @@ func recordChange(op sequencing.RepoOp, at map[cid.Cid][]byte) (repodb.RecordCha
 	if !ok {
 		return r, fmt.Errorf("record %s is not in the event", op.Path)
 	}
-	r.Bytes = block
+	r.Bytes, r.Created = block, op.Action == sequencing.ActionCreate
 	r.Subject = subjectOf(r.Collection, block)
 	return r, nil
 }

@@ -190,7 +190,8 @@ func (d *writeDecider) put(m ApplyWrites, w Write, at mst.Place) error {
 	d.ops = append(d.ops, op)
 	d.records[op.CID] = w.Record.Bytes
 	d.changes = append(d.changes, repodb.RecordChange{
-		Collection: w.Collection, RKey: w.RKey, CID: op.CID, Bytes: w.Record.Bytes, Blobs: w.Record.Blobs, Subject: subject,
+		Collection: w.Collection, RKey: w.RKey, CID: op.CID, Created: op.Action == sequencing.ActionCreate,
+		Bytes: w.Record.Bytes, Blobs: w.Record.Blobs, Subject: subject,
 	})
 	d.results = append(d.results, Result{w.Action, w.Collection, w.RKey, op.CID})
 	return nil

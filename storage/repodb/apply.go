@@ -35,8 +35,9 @@ func (t *Tx) Apply(did syntax.DID, b Batch) error {
 			return err
 		}
 	}
+	t.delta.add(b.delta)
 	root := b.Root
-	root.DID, root.Staged = did, have.Staged
+	root.DID, root.Staged, root.Counts = did, have.Staged, have.Counts
 	return t.setRoot(root)
 }
 

@@ -39,7 +39,7 @@ type sleeper struct {
 func (s *sleeper) change(b *testing.B) repodb.Change {
 	s.rev++
 	body := dag.AppendText(dag.AppendText(dag.AppendMap(nil, 1), "text"), fmt.Sprintf("post %d, which is about as long as what people say in a post on any ordinary day", s.rev))
-	r := repodb.RecordChange{Collection: "app.bsky.feed.post", RKey: syntax.RecordKey(syntax.NewTID(s.rev, 0)), CID: dag.Sum(body), Bytes: body}
+	r := repodb.RecordChange{Collection: "app.bsky.feed.post", RKey: syntax.RecordKey(syntax.NewTID(s.rev, 0)), CID: dag.Sum(body), Created: true, Bytes: body}
 	edit := s.tree.Edit()
 	if err := edit.Create(r.Path(), r.CID); err != nil {
 		b.Fatal(err)

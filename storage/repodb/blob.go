@@ -34,6 +34,29 @@ type Blob struct {
 // Stored says that a record may point at the blob.
 func (b Blob) Stored() bool { return b.State == BlobPermanent || b.State == BlobTemporary }
 
+// settled says that the blob counts as one that the account has: it is stored,
+// or it was and has been taken down.
+func (b Blob) settled() bool { return b.Stored() || b.State == BlobBanned }
+
+// counts is what the row adds to those of the file.
+func (b Blob) counts() (c Counts) {
+	if b.settled() {
+		c.Blobs = 1
+	}
+	c.BlobBytes = max(b.Size, 0)
+	return c
+}
+
+// uncount takes the row of a blob, if there is one, out of the counts.
+func (t *Tx) uncount(c cid.Cid) error {
+	old, found, err := t.Blob(c)
+	if found {
+		n := old.counts()
+		t.delta.add(Counts{Blobs: -n.Blobs, BlobBytes: -n.BlobBytes})
+	}
+	return err
+}
+
 const selectBlob = `SELECT mime_type, size, state, created_at, takedown_ref FROM blob WHERE cid = ?`
 
 // Blob returns the row of a blob.
@@ -73,6 +96,10 @@ func (t *Tx) SetBlob(b Blob) error {
 	if b.Takedown != "" {
 		takedown = b.Takedown
 	}
+	if err := t.uncount(b.CID); err != nil {
+		return err
+	}
+	t.delta.add(b.counts())
 	_, err := t.sql.Exec(replaceBlob, b.CID.Bytes(), b.MimeType, b.Size, int64(b.State), b.Uploaded.UnixMicro(), takedown)
 	return err
 }
@@ -81,16 +108,25 @@ const deleteBlob = `DELETE FROM blob WHERE cid = ?`
 
 // DeleteBlob removes the row of a blob.
 func (t *Tx) DeleteBlob(c cid.Cid) error {
+	if err := t.uncount(c); err != nil {
+		return err
+	}
 	_, err := t.sql.Exec(deleteBlob, c.Bytes())
 	return err
 }
 
-const sweepBlobs = `UPDATE blob SET state = 3 WHERE state IN (1, 2) AND state > 0 AND created_at < ?`
+const sweepBlobs = `UPDATE blob SET state = 3 WHERE state = ?1 AND state > 0 AND created_at < ?2`
 
 // SweepBlobs begins to delete what was uploaded before a time and is used by no
 // record.
 func (t *Tx) SweepBlobs(before time.Time) (n int64, err error) {
-	return t.sql.Exec(sweepBlobs, before.UnixMicro())
+	stored, err := t.sql.Exec(sweepBlobs, int64(BlobTemporary), before.UnixMicro())
+	if err != nil {
+		return 0, err
+	}
+	t.delta.Blobs -= stored
+	n, err = t.sql.Exec(sweepBlobs, int64(BlobUploading), before.UnixMicro())
+	return stored + n, err
 }
 
 const (
@@ -102,18 +138,33 @@ ON CONFLICT (cid) DO UPDATE SET state = 0`
 // reference makes a blob permanent because a record points at it. A row that a
 // restore of the file took away is made again from the record.
 func (t *Tx) reference(r RecordChange, b dag.Blob) error {
+	held, err := t.BlobReferenced(b.CID)
+	if err != nil {
+		return err
+	}
+	if !held {
+		t.delta.Referenced++
+	}
 	if _, err := t.sql.Exec(insertRecordBlob, b.CID.Bytes(), string(r.Collection), string(r.RKey)); err != nil {
 		return err
 	}
-	_, err := t.sql.Exec(keepBlob, b.CID.Bytes(), b.MimeType, b.Size, r.time.UnixMicro())
+	row, found, err := t.Blob(b.CID)
+	switch {
+	case err != nil:
+		return err
+	case !found:
+		t.delta.add(Blob{Blob: b}.counts())
+	case !row.settled():
+		t.delta.Blobs++
+	}
+	_, err = t.sql.Exec(keepBlob, b.CID.Bytes(), b.MimeType, b.Size, r.time.UnixMicro())
 	return err
 }
 
 const (
 	selectRecordBlobs = `SELECT blob_cid FROM record_blob WHERE collection = ? AND rkey = ?`
 	deleteRecordBlobs = `DELETE FROM record_blob WHERE collection = ? AND rkey = ?`
-	dropUnreferenced  = `UPDATE blob SET state = 3 WHERE cid = ? AND state = 0
-AND NOT EXISTS (SELECT 1 FROM record_blob WHERE blob_cid = blob.cid)`
+	dropUnreferenced  = `UPDATE blob SET state = 3 WHERE cid = ? AND state = 0`
 )
 
 // dereference removes a record's hold on its blobs, and begins to delete a blob
@@ -131,10 +182,19 @@ func (t *Tx) dereference(collection syntax.NSID, rkey syntax.RecordKey) error {
 		return err
 	}
 	for _, c := range held {
+		still, err := t.Reader.sql.One(selectReference, func(*sqlite.Row) error { return nil }, c)
+		if err != nil {
+			return err
+		}
+		if still {
+			continue
+		}
+		t.delta.Referenced--
 		n, err := t.sql.Exec(dropUnreferenced, c)
 		if err != nil {
 			return err
 		}
+		t.delta.Blobs -= n
 		t.dropped = t.dropped || n > 0
 	}
 	return nil

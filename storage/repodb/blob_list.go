@@ -52,12 +52,10 @@ const listDeleting = `SELECT cid FROM blob WHERE state = 3 AND state > 0 LIMIT ?
 // DeletingBlobs returns some of the blobs whose bytes are to be removed.
 func (r *Reader) DeletingBlobs(limit int) ([]cid.Cid, error) { return r.cids(listDeleting, limit) }
 
-const sumBlobs = `SELECT coalesce(sum(size), 0) FROM blob`
-
 // BlobBytes is how many bytes the account's blobs take, uploads under way included.
-func (r *Reader) BlobBytes() (n int64, err error) {
-	_, err = r.sql.One(sumBlobs, func(row *sqlite.Row) error { n = row.Int64(0); return nil })
-	return n, err
+func (t *Tx) BlobBytes() (int64, error) {
+	root, _, err := t.Root()
+	return root.Counts.BlobBytes + t.delta.BlobBytes, err
 }
 
 const listStored = `SELECT cid, size FROM blob WHERE state IN (0, 1) AND takedown_ref IS NULL ORDER BY cid`

@@ -19,6 +19,7 @@ type Root struct {
 	Block  []byte // the signed commit, DAG-CBOR
 	Data   cid.Cid
 	Staged ImportID // what lies in the import tables; not part of the head
+	Counts Counts   // of the whole file; not part of the head
 }
 
 // Change is one commit, ready to be stored. It carries everything that
@@ -40,6 +41,7 @@ type RecordChange struct {
 	Collection syntax.NSID
 	RKey       syntax.RecordKey
 	CID        cid.Cid // Undef: the record is gone
+	Created    bool    // there was none before
 	Bytes      []byte
 	Blobs      []dag.Blob
 	Subject    string // what the record points at, if its collection is suppressed by subject; else ""
@@ -62,6 +64,7 @@ func Merge(changes []Change) Batch {
 		at:    make(map[string]int, len(changes)),
 	}
 	for _, c := range changes {
+		b.delta.Nodes += int64(len(c.Nodes) - len(c.Gone))
 		for _, n := range c.Nodes {
 			b.nodes[n.CID] = node{c.Rev, n.Data}
 			delete(b.gone, n.CID)
@@ -72,6 +75,12 @@ func Merge(changes []Change) Batch {
 		}
 		for _, r := range c.Records {
 			r.rev, r.time = c.Rev, c.Time
+			switch {
+			case !r.CID.Defined():
+				b.delta.Records--
+			case r.Created:
+				b.delta.Records++
+			}
 			if i, ok := b.at[r.Path()]; ok && len(b.records[i].Blobs) == 0 {
 				b.records[i] = r
 				continue
@@ -92,6 +101,7 @@ type Batch struct {
 	gone    map[cid.Cid]struct{}
 	records []RecordChange
 	at      map[string]int
+	delta   Counts // of nodes and records
 }
 
 type node struct {

@@ -36,7 +36,14 @@ func (r *Reader) Check(ctx context.Context) (problems []Problem, err error) {
 	if err := c.tree(root); err != nil {
 		return c.problems, err
 	}
-	return c.problems, c.pointers()
+	if err := c.pointers(); err != nil || len(c.problems) > 0 {
+		return c.problems, err // a row that is missing is missing from the counts too
+	}
+	have, err := r.counted()
+	if err == nil && have != root.Counts {
+		c.add("the root counts %+v, there are %+v", root.Counts, have)
+	}
+	return c.problems, err
 }
 
 type checker struct {

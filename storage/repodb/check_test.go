@@ -28,7 +28,7 @@ func fill(t *testing.T, dir string, n int) *repodb.DB {
 	c := repodb.Change{Seq: 1, Rev: syntax.NewTID(1, 0)}
 	for i := range n {
 		body := dag.AppendInt(dag.AppendText(dag.AppendMap(nil, 1), "n"), int64(i))
-		r := repodb.RecordChange{Collection: "com.example.item", RKey: syntax.RecordKey(syntax.NewTID(int64(i), 0)), CID: dag.Sum(body), Bytes: body}
+		r := repodb.RecordChange{Collection: "com.example.item", RKey: syntax.RecordKey(syntax.NewTID(int64(i), 0)), CID: dag.Sum(body), Created: true, Bytes: body}
 		if i == 0 {
 			r.Subject = "did:plc:someone"
 		}
@@ -77,6 +77,8 @@ func TestCheck(t *testing.T) {
 		{"a node too many", "INSERT INTO node VALUES (x'00', 1, x'a0')", "nodes are stored"},
 		{"another commit", "UPDATE root SET commit_block = x'a0'", "commit"},
 		{"a stray blob reference", "INSERT INTO record_blob VALUES (x'00', 'com.example.item', 'gone')", "blob references"},
+		{"a record miscounted", "UPDATE root SET records = records - 1", "root counts"},
+		{"a blob uncounted", "INSERT INTO blob VALUES (x'00', 'a/b', 1, 1, 1, NULL)", "root counts"},
 		{"a blob nobody holds", "INSERT INTO blob VALUES (x'00', 'a/b', 1, 0, 1, NULL)", "permanent blobs"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -95,12 +95,23 @@ func (db *DB) Read(ctx context.Context, fn func(*Reader) error) error {
 
 // Transact runs fn in a write transaction that a power cut may undo.
 func (db *DB) Transact(ctx context.Context, fn func(*Tx) error) error {
-	return db.sql.Transact(ctx, func(t *sqlite.Tx) error { return fn(newTx(t)) })
+	return db.sql.Transact(ctx, counting(fn))
 }
 
 // TransactFull runs fn in a write transaction that is durable when it returns.
 func (db *DB) TransactFull(ctx context.Context, fn func(*Tx) error) error {
-	return db.sql.TransactFull(ctx, func(t *sqlite.Tx) error { return fn(newTx(t)) })
+	return db.sql.TransactFull(ctx, counting(fn))
+}
+
+// counting ends a transaction with the counts of what it changed.
+func counting(fn func(*Tx) error) func(*sqlite.Tx) error {
+	return func(t *sqlite.Tx) error {
+		tx := newTx(t)
+		if err := fn(tx); err != nil {
+			return err
+		}
+		return tx.count()
+	}
 }
 
 // Alone says that no snapshot can be opened beside this handle: it was not
@@ -115,6 +126,9 @@ func (db *DB) Preview(ctx context.Context, apply func(*Tx) error, read func(*Rea
 		if err := apply(tx); err != nil {
 			return err
 		}
+		if err := tx.count(); err != nil {
+			return err
+		}
 		return read(&tx.Reader)
 	})
 }
@@ -126,7 +140,8 @@ type Reader struct{ sql *sqlite.Reader }
 type Tx struct {
 	Reader
 	sql     *sqlite.Tx
-	dropped bool // see Dropped
+	dropped bool   // see Dropped
+	delta   Counts // changes that the root row does not have yet
 }
 
 func newTx(t *sqlite.Tx) *Tx { return &Tx{Reader: Reader{t.Reader}, sql: t} }

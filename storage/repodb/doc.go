@@ -57,6 +57,12 @@
 // that somebody has to come back to are in an index of their own, which is empty
 // most of the time.
 //
+// How many rows there are is kept in the root row ([Counts]), which is written
+// with every commit anyway: an owner who moves here asks again and again, and to
+// count a large account takes seconds. What a commit adds is known from its
+// operations; a transaction gathers its changes and writes them once, at its end.
+// Rejected: triggers, which would be five more statements to read at every open.
+//
 // Several commits are applied in one transaction as their net effect
 // ([Merge]): tree nodes live for one commit on average near the root of a busy
 // repository, and most of them never need to reach the file.

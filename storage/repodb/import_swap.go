@@ -55,8 +55,25 @@ func (t *Tx) SwapImport(id ImportID, root Root) error {
 		return err
 	}
 	t.dropped = t.dropped || freed > 0
+	t.delta.Blobs -= freed
 	root.Staged = Leftover
+	if root.Counts, err = t.replaced(have.Counts, root.Counts); err != nil {
+		return err
+	}
 	return t.setRoot(root)
+}
+
+// replaced is what the file holds after an import of so many nodes and records.
+// Where nobody says how many, they are counted.
+func (t *Tx) replaced(had, imported Counts) (Counts, error) {
+	if imported.Nodes == 0 {
+		t.delta = Counts{}
+		return t.counted()
+	}
+	had.Nodes, had.Records = imported.Nodes, imported.Records
+	var err error
+	had.Referenced, err = t.referenced()
+	return had, err
 }
 
 // AbandonImport says that what is staged is not wanted any more.

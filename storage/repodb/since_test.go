@@ -59,6 +59,7 @@ func TestExportSince(t *testing.T) {
 				Collection: syntax.NSID(fmt.Sprintf("com.example.kind%d", random.IntN(3))),
 				RKey:       syntax.RecordKey(fmt.Sprintf("k%02d", random.IntN(80))), CID: dag.Sum(body), Bytes: body,
 			}
+			r.Created = !live[r.Path()]
 			switch path := r.Path(); {
 			case !live[path]:
 				err = edit.Create(path, r.CID)

@@ -5,8 +5,8 @@
 
 -- One row, of id 1. seq is the newest log entry that this file contains. staged
 -- names the import whose tables lie beside these; -1 if they are only to go, 0 if
--- there are none.
-CREATE TABLE root (id INTEGER PRIMARY KEY, did TEXT NOT NULL, seq INTEGER NOT NULL, rev INTEGER NOT NULL, commit_cid BLOB NOT NULL, commit_block BLOB NOT NULL, data_cid BLOB NOT NULL, staged INTEGER NOT NULL DEFAULT 0) STRICT;
+-- there are none. The last columns count the rows of the other tables, see Counts.
+CREATE TABLE root (id INTEGER PRIMARY KEY, did TEXT NOT NULL, seq INTEGER NOT NULL, rev INTEGER NOT NULL, commit_cid BLOB NOT NULL, commit_block BLOB NOT NULL, data_cid BLOB NOT NULL, staged INTEGER NOT NULL DEFAULT 0, nodes INTEGER NOT NULL, records INTEGER NOT NULL, referenced INTEGER NOT NULL, blobs INTEGER NOT NULL, blob_bytes INTEGER NOT NULL) STRICT;
 
 -- Nodes of the current tree, and no others. rev is that of the commit that
 -- brought the node in.
