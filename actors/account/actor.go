@@ -132,6 +132,8 @@ func (a *Accounts) Receive(t *mailbox.Turn) {
 		mailbox.Later(a, t, m, write(a, revokeAppPassword))
 	case CreateInvites:
 		mailbox.Later(a, t, m, write(a, createInvites))
+	case SweepExpired:
+		mailbox.Later(a, t, m, write(a, sweepExpired))
 	case CatchUp:
 		mailbox.Reply(a, t, m, a.caughtUp)
 	}

@@ -1,6 +1,8 @@
 package account
 
 import (
+	"time"
+
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
 	"troupe/actors/mailbox"
@@ -129,6 +131,22 @@ type CreateInvites struct {
 	Uses      int64
 	For       string // a DID or "admin"
 	CreatedBy string // a DID or "admin"
+}
+
+// SweepExpired removes a bounded number of rows that ended before a time and
+// that nobody will ask for. After is Next of the answer before, "" at first.
+type SweepExpired struct {
+	mailbox.To[*Accounts, Expired]
+	Before time.Time
+	After  TokenID
+}
+
+// Expired answers SweepExpired.
+type Expired struct {
+	RefreshTokens int64
+	EmailTokens   int64
+	Mail          int64
+	Next          TokenID // where to go on; "": that was all
 }
 
 // CatchUp applies what the log says about identities and accounts and this file

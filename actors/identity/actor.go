@@ -26,6 +26,8 @@ func (i *Identities) Receive(t *mailbox.Turn) {
 		mailbox.Later(i, t, m, i.resolveDIDRaw)
 	case ResolveHandle:
 		mailbox.Later(i, t, m, i.resolveHandle)
+	case Trim:
+		mailbox.Reply(i, t, m, i.trimNow)
 	case Forget:
 		mailbox.Reply(i, t, m, i.forget)
 	}

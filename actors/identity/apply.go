@@ -87,13 +87,19 @@ func (i *Identities) cachedHandle(h syntax.Handle) (did syntax.DID, age time.Dur
 }
 
 func (i *Identities) trim() {
-	if i.landings++; i.landings%trimEvery != 0 {
-		return
+	if i.landings++; i.landings%trimEvery == 0 {
+		i.trimNow(i.life, Trim{})
 	}
-	i.remember(func(db *diddb.DB) error {
-		_, err := db.Trim(i.life, i.options.Now().Add(-i.options.Stale), i.options.Keep)
+}
+
+// trimNow is for a server on which lookups are rare: rows would stay until many
+// have landed.
+func (i *Identities) trimNow(context.Context, Trim) (removed int, _ error) {
+	i.remember(func(db *diddb.DB) (err error) {
+		removed, err = db.Trim(i.life, i.options.Now().Add(-i.options.Stale), i.options.Keep)
 		return err
 	})
+	return removed, nil
 }
 
 // remember touches the cache. Its failures never become an answer: without the file

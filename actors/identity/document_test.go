@@ -359,3 +359,25 @@ func TestTrimming(t *testing.T) {
 		}
 	}, func(o *Options) { o.Keep = 10 })
 }
+
+// Where nothing is looked up any more, what is too old goes when it is told to.
+func TestTrim(t *testing.T) {
+	inWorld(t, func(s *server) {
+		trim := func(want int) {
+			t.Helper()
+			if n, err := mailbox.Ask(context.Background(), s.at, Trim{}); n != want || err != nil {
+				t.Errorf("%d rows removed, %v; want %d", n, err, want)
+			}
+		}
+		s.plc(alice, ok(docOf(alice, "one")))
+		s.wantDID(alice, false, "one", nil)
+		time.Sleep(23 * time.Hour)
+		trim(0)
+		s.plc(bob, ok(docOf(bob, "two")))
+		s.wantDID(bob, false, "two", nil)
+		time.Sleep(2 * time.Hour)
+		trim(1)
+		trim(0)
+		s.wantDID(bob, false, "two", nil)
+	})
+}

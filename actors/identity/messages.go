@@ -37,6 +37,12 @@ type ResolveHandle struct {
 	Fresh  bool
 }
 
+// Trim removes cached rows that are too old to be served, a bounded number of
+// them. It is answered with how many.
+type Trim struct {
+	mailbox.To[*Identities, int]
+}
+
 // Forget drops what is cached about a DID, a handle, or both; the other is "".
 type Forget struct {
 	mailbox.To[*Identities, struct{}]

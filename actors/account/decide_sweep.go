@@ -1,0 +1,12 @@
+package account
+
+func sweepExpired(b *batch, m SweepExpired) (x Expired, err error) {
+	if x.RefreshTokens, x.Next, err = b.SweepRefreshTokens(m.After, m.Before); err != nil {
+		return x, err
+	}
+	if x.EmailTokens, err = b.SweepEmailTokens(m.Before); err != nil {
+		return x, err
+	}
+	x.Mail, err = b.SweepMail(m.Before)
+	return x, err
+}
