@@ -77,11 +77,12 @@ func (d *Disk) adopt(ctx context.Context, s *Spool, dir, name string, c cid.Cid,
 // lies in the same folder, so it goes with the account if a crash leaves it.
 func (d *Disk) replace(from, dir, final string) error {
 	temp := filepath.Join(dir, spoolPrefix+strings.ToLower(rand.Text()))
-	if err := d.files.Link(from, temp); err != nil {
-		return err
+	err := d.files.Link(from, temp)
+	if err == nil {
+		err = d.files.Rename(temp, final)
 	}
-	err := d.files.Rename(temp, final)
-	// A rename onto another name of the same file does nothing, and leaves both.
+	// A rename onto another name of the same file does nothing and leaves both,
+	// and a link that failed may be there all the same.
 	if rerr := missingIsFine(d.files.Remove(temp)); err == nil {
 		err = rerr
 	}

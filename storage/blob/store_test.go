@@ -17,10 +17,12 @@ func openDisk(t *testing.T) *blob.Disk {
 }
 
 func TestDisk(t *testing.T) {
+	t.Parallel()
 	blobtest.Conform(t, 1<<20, func(t *testing.T) blob.Store { return openDisk(t) })
 }
 
 func TestS3(t *testing.T) {
+	t.Parallel()
 	const part = 256 << 10
 	blobtest.Conform(t, part, func(t *testing.T) blob.Store {
 		s := blobtest.NewBucket(t).Store(t)
@@ -30,6 +32,7 @@ func TestS3(t *testing.T) {
 }
 
 func TestTiered(t *testing.T) {
+	t.Parallel()
 	blobtest.Conform(t, 256<<10, func(t *testing.T) blob.Store {
 		return blob.NewTiered(openDisk(t), blobtest.NewBucket(t).Store(t))
 	})
