@@ -14,6 +14,7 @@ import (
 	"troupe/http/auth"
 	"troupe/http/xrpc"
 	"troupe/sequencing"
+	"troupe/storage/blob"
 	"troupe/storage/dag"
 	"troupe/storage/repodb"
 )
@@ -86,6 +87,13 @@ var table = []struct {
 	{repo.ErrEventTooBig, 400, "InvalidRequest", "Too many writes. Max event size: 2000000"},
 	{repo.ErrInvalidWrite, 400, "InvalidRequest", "Invalid record key"},
 	{repo.ErrNotFound, 400, "RepoNotFound", "Could not find repo"},
+	{repo.ErrBlobNotFound, 400, "InvalidRequest", "Blob not found"},
+	{repo.ErrBlobTakendown, 400, "InvalidRequest", "Blob has been takendown, cannot re-upload"},
+	{repo.ErrQuota, 400, "QuotaExceeded", "The account has no room left for another blob of this size"},
+	{repo.ErrBlobBusy, 503, "NotEnoughResources", "The same blob is being deleted; please try again"},
+	{repo.ErrNotReserved, 503, "NotEnoughResources", "The upload took too long; please try again"},
+	{blob.ErrTooLarge, 413, "PayloadTooLarge", "The request body is too large"},
+	{blob.ErrTimeout, 504, "UpstreamTimeout", "The blob store did not answer in time"},
 	{repo.ErrTooManyExports, 429, "RateLimitExceeded", "Too many exports of this repository are running"},
 	{dag.ErrInvalid, 400, "InvalidRequest", ""},
 
@@ -93,6 +101,8 @@ var table = []struct {
 	{sequencing.ErrFull, 503, "InsufficientStorage", "The server has run out of storage"},
 	{syscall.ENOSPC, 503, "InsufficientStorage", "The server has run out of storage"}, // met by whoever writes a file
 	{syscall.EDQUOT, 503, "InsufficientStorage", "The server has run out of storage"},
+	{blob.ErrFull, 503, "InsufficientStorage", "The server has run out of storage"},
+	{blob.ErrUnavailable, 503, "NotEnoughResources", "The blob store is unavailable"},
 	{mailbox.ErrBusy, 503, "NotEnoughResources", "Too many requests for this account"},
 	{mailbox.ErrExpired, 503, "NotEnoughResources", "The request waited too long"},
 	{mailbox.ErrRetired, 503, "NotEnoughResources", "The account is being changed"},

@@ -55,8 +55,6 @@ var notYet = []string{
 	"com.atproto.identity.updateHandle",
 	"com.atproto.moderation.createReport",
 	"com.atproto.repo.importRepo",
-	"com.atproto.repo.listMissingBlobs",
-	"com.atproto.repo.uploadBlob",
 	"com.atproto.server.activateAccount",
 	"com.atproto.server.checkAccountStatus",
 	"com.atproto.server.confirmEmail",
@@ -74,9 +72,7 @@ var notYet = []string{
 	"com.atproto.server.resetPassword",
 	"com.atproto.server.revokeAppPassword",
 	"com.atproto.server.updateEmail",
-	"com.atproto.sync.getBlob",
 	"com.atproto.sync.getCheckout",
-	"com.atproto.sync.listBlobs",
 	"com.atproto.temp.checkHandleAvailability",
 	"com.atproto.temp.checkSignupQueue",
 }

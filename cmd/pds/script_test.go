@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,6 +23,7 @@ import (
 	"github.com/bluesky-social/indigo/atproto/syntax"
 	"github.com/coder/websocket"
 	"github.com/fxamacker/cbor/v2"
+	"github.com/ipfs/go-cid"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"troupe/actors/account"
@@ -30,6 +32,7 @@ import (
 	"troupe/actors/repo"
 	"troupe/cmd/pds/devnet"
 	"troupe/sequencing"
+	"troupe/storage/repodb"
 )
 
 // TestScripts runs testdata/script/*.txtar against the production wiring.
@@ -40,9 +43,10 @@ import (
 //	fsck CODE REGEXP [DID]       pds fsck on the data: its exit code, and what it prints
 //	account NAME [STATUS]        sign up NAME.test; sets $NAME_did, $NAME_token, $NAME_refresh
 //	setstatus NAME STATUS        what moderation or the owner would do
+//	takedown NAME CID [REF]      take a blob down, or without REF show it again
 //	tombstone NAME               end the account's DID in the PLC directory
 //	xrpc [-as NAME | -refresh NAME | -admin | -bearer TOKEN] [-H 'K: v']… WANT METHOD PATH [BODY]
-//	                             WANT is a status, or status:ErrorName; BODY is text or @file;
+//	                             WANT is a status, or status:ErrorName; BODY is text, @file, hex:… or zeros:N;
 //	                             the body goes to stdout, the headers to stderr
 //	firehose CURSOR N            print N events from CURSOR (or "live"); also error frames
 //	keep NAME REGEXP             set $NAME to the first group of REGEXP in the last answer
@@ -62,6 +66,7 @@ func TestScripts(t *testing.T) {
 			"server": verb((*scriptWorld).serverVerb), "restart": verb((*scriptWorld).restartVerb),
 			"halt": verb((*scriptWorld).haltVerb), "fsck": verb((*scriptWorld).fsckVerb),
 			"account": verb((*scriptWorld).accountVerb), "setstatus": verb((*scriptWorld).setStatusVerb),
+			"takedown": verb((*scriptWorld).takedownVerb),
 			"xrpc": verb((*scriptWorld).xrpcVerb), "firehose": verb((*scriptWorld).firehoseVerb), "keep": verb((*scriptWorld).keepVerb),
 			"tombstone": verb((*scriptWorld).tombstoneVerb),
 		},
@@ -221,6 +226,36 @@ func (w *scriptWorld) tombstoneVerb(ts *testscript.TestScript, args []string) {
 	ts.Check(d.Submit(context.Background(), did, op))
 }
 
+func (w *scriptWorld) takedownVerb(ts *testscript.TestScript, args []string) {
+	c, err := cid.Decode(args[1])
+	ts.Check(err)
+	m := repo.TakedownBlob{CID: c}
+	if len(args) > 2 {
+		m.Ref = args[2]
+	}
+	did := syntax.DID(ts.Getenv(args[0] + "_did"))
+	ts.Check(repo.TakeDown(context.Background(), w.server.blobs, did, m, func(ctx context.Context, m repo.TakedownBlob) (repodb.Blob, error) {
+		return mailbox.Ask(ctx, w.server.repos.Of(did.String()), m)
+	}))
+}
+
+// bodyOf is what a BODY stands for.
+func bodyOf(ts *testscript.TestScript, arg string) string {
+	switch form, rest, _ := strings.Cut(arg, ":"); {
+	case strings.HasPrefix(arg, "@"):
+		return ts.ReadFile(arg[1:])
+	case form == "hex":
+		b, err := hex.DecodeString(rest)
+		ts.Check(err)
+		return string(b)
+	case form == "zeros":
+		n, err := strconv.Atoi(rest)
+		ts.Check(err)
+		return strings.Repeat("\x00", n)
+	}
+	return arg
+}
+
 func (w *scriptWorld) xrpcVerb(ts *testscript.TestScript, args []string) {
 	header := nethttp.Header{}
 	for len(args) > 0 && strings.HasPrefix(args[0], "-") {
@@ -245,11 +280,7 @@ func (w *scriptWorld) xrpcVerb(ts *testscript.TestScript, args []string) {
 	want, method, path := args[0], args[1], args[2]
 	var body io.Reader
 	if len(args) > 3 {
-		text := args[3]
-		if strings.HasPrefix(text, "@") {
-			text = ts.ReadFile(text[1:])
-		}
-		body = strings.NewReader(text)
+		body = strings.NewReader(bodyOf(ts, args[3]))
 		if header.Get("Content-Type") == "" {
 			header.Set("Content-Type", "application/json")
 		}

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
+	"github.com/ipfs/go-cid"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"troupe/actors/account"
@@ -34,6 +35,7 @@ import (
 	"troupe/http/firehose"
 	"troupe/http/web"
 	"troupe/sequencing"
+	"troupe/storage/blob"
 	"troupe/storage/keys"
 	"troupe/storage/repodb"
 )
@@ -56,6 +58,8 @@ type Server struct {
 	sagas    mailbox.Address[*saga.Sagas]
 	repos    *mailbox.Router[*repo.Repo]
 	clock    *sequencing.Clock
+	blobs    blob.Store
+	spool    string             // folder of uploads under way
 	stop     context.CancelFunc // of what runs beside the actors
 }
 
@@ -134,6 +138,9 @@ func NewServer(ctx context.Context, c Config, extra Extra, logger *slog.Logger) 
 	}
 	s.closer.add("account reads", plain(private))
 
+	if err := s.openBlobs(); err != nil {
+		return nil, err
+	}
 	s.startRepos(system, log, seq, vault)
 	tokens := account.Tokens{Secret: []byte(c.JWTSecret), ServiceDID: c.DID}
 	passwords := account.NewPasswords(account.PasswordOptions{})
@@ -218,9 +225,13 @@ func (s *Server) startIdentities(system *mailbox.System) (mailbox.Address[*ident
 func (s *Server) startRepos(system *mailbox.System, log sequencing.Log, seq mailbox.Address[*sequencer.Sequencer], vault *keys.Vault) {
 	flusher := repo.NewFlusher(s.config.Actors, log, s.log)
 	s.closer.add("flusher", func(context.Context) error { flusher.Close(); return nil })
+	reaper := repo.NewReaper(s.blobs, func(ctx context.Context, did syntax.DID, m repo.ForgetBlobs) ([]cid.Cid, error) {
+		return mailbox.Ask(ctx, s.repos.Of(did.String()), m)
+	}, s.log)
 	config := repo.Config{
 		Root: s.config.Actors, Vault: vault, Log: log, Clock: s.clock,
 		Flusher: flusher, Pending: &repo.Pending{}, Snapshots: &repodb.Snapshots{}, Logger: s.log,
+		Reaper: reaper, BlobQuota: s.config.BlobQuota,
 		Append: func(a sequencing.Append, done func(sequencing.Committed, error)) {
 			mailbox.Post(context.Background(), seq, sequencer.Append{Chain: a}, done)
 		},
@@ -233,6 +244,7 @@ func (s *Server) startRepos(system *mailbox.System, log sequencing.Log, seq mail
 		Name: "repo", Live: awake, Tick: 5 * time.Second, Log: s.log,
 	}, func(key string, self mailbox.Self) *repo.Repo { return repo.New(config, syntax.DID(key), self) })
 	s.closer.add("repos", s.repos.Close)
+	s.closer.add("reaper", func(context.Context) error { reaper.Close(); return nil })
 }
 
 // httpParts is what the wire needs to know of the actors.
@@ -271,6 +283,7 @@ func (s *Server) newHTTP(p httpParts) *http.Server {
 			DID: c.DID, Domains: c.Domains, Index: s.index, Accounts: p.accounts, Private: p.private,
 			SignIns: &account.SignIns{Accounts: p.accounts, Index: s.index, Reads: p.private, Passwords: p.passwords, Tokens: p.tokens, Floor: 350 * time.Millisecond},
 			Tokens:  p.tokens, Sagas: s.sagas, Repos: s.repos, Log: p.log, IDs: p.ids, Lexicons: lexicon.Embedded(), Types: p.types, Logger: s.log,
+			Blobs: s.blobs, SpoolDir: s.spool,
 			InviteRequired: c.InviteRequired, BlobLimit: c.BlobLimit, Contact: c.Contact, PrivacyPolicy: c.PrivacyPolicy,
 			TermsOfService: c.TermsOfService, DIDDocs: c.DIDDocs,
 		},

@@ -162,6 +162,9 @@ func (h Repo) PutRecord(ctx context.Context, who auth.Writer, in PutRecordIn) (R
 	if err != nil {
 		return RecordOut{}, err
 	}
+	if in.Record, err = h.upgradeProfile(ctx, a.DID, in); err != nil {
+		return RecordOut{}, err
+	}
 	v, err := h.validate(ctx, in.Collection, in.RKey, in.Record, in.Validate)
 	if err != nil {
 		return RecordOut{}, err

@@ -14,6 +14,7 @@ import (
 	"troupe/actors/saga"
 	"troupe/http/auth"
 	"troupe/sequencing"
+	"troupe/storage/blob"
 )
 
 // Service is what the handlers of every namespace ask.
@@ -32,6 +33,8 @@ type Service struct {
 	Lexicons *lexicon.Catalog
 	Types    RecordTypes // of records that Lexicons does not know; nil: none
 	Logger   *slog.Logger
+	Blobs    blob.Store
+	SpoolDir string // where uploads are collected
 
 	InviteRequired bool
 	BlobLimit      int64

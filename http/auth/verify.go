@@ -32,6 +32,9 @@ func (v *Verifier) AsAnyone(*xrpc.Call) (Nobody, error) { return Nobody{}, nil }
 // AsSession asks for a session, queued sign-ups included.
 func (v *Verifier) AsSession(c *xrpc.Call) (Session, error) { return v.session(c, withQueued) }
 
+// AsOwner asks for a session of an account, in whatever state that is.
+func (v *Verifier) AsOwner(c *xrpc.Call) (Session, error) { return v.session(c, standard) }
+
 // AsWriter asks for a session that may write. Whether its account may write
 // now is looked up when the request names the repository.
 func (v *Verifier) AsWriter(c *xrpc.Call) (Writer, error) {
