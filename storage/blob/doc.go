@@ -2,7 +2,7 @@
 //
 // A [Store] keeps bytes at their content address, each account's apart. A
 // [Spool] takes an upload while its CID is not known yet, [Sniff] says what
-// kind of bytes they are.
+// kind of bytes they are, a [Mover] carries everything from disk to a bucket.
 //
 // # Ownership
 //
