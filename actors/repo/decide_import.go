@@ -43,15 +43,16 @@ func decideImport(s State, m FinishImport, i importing, tree *mst.Tree, at Momen
 	}
 	next := s
 	next.Rev, next.Commit, next.Data, next.Block, next.Tree = at.Rev, block.CID, m.Data, block.Data, tree
+	swap := &replacement{id: i.id, commit: block, nodes: i.nodes, records: i.records}
 	entry := sequencing.Entry{
 		Kind: sequencing.KindImport, Visibility: sequencing.Internal, Time: now,
 		Next:    sequencing.Change{Rev: next.Rev, Commit: next.Commit, Data: next.Data},
-		Private: replacement{i.id, block}.encode(),
+		Private: swap.encode(),
 	}
 	for _, nsid := range m.Collections {
 		entry.Effects.Collections = append(entry.Effects.Collections, sequencing.Collection{NSID: nsid, Present: true})
 	}
-	d := Decision{Entries: []sequencing.Entry{entry}, Changes: []*repodb.Change{nil}, Next: next, Swap: i.id}
+	d := Decision{Entries: []sequencing.Entry{entry}, Changes: []*repodb.Change{nil}, Next: next, Swap: swap}
 	if s.Status == sequencing.StatusActive {
 		d.Entries = append(d.Entries, syncEntry(next, now))
 		d.Changes = append(d.Changes, nil)
@@ -59,41 +60,61 @@ func decideImport(s State, m FinishImport, i importing, tree *mst.Tree, at Momen
 	return d, nil
 }
 
-// replacement is what a KindImport entry says beyond the head: which import, and
-// the commit, that is in no other entry. The repository itself is not in the log.
+// replacement is what a KindImport entry says beyond the head: which import, the
+// commit, that is in no other entry, and how much was staged. The repository
+// itself is not in the log.
 type replacement struct {
-	id     repodb.ImportID
-	commit car.Block
+	id             repodb.ImportID
+	commit         car.Block
+	nodes, records int
 }
 
-func (p replacement) encode() []byte {
-	b := dag.AppendArray(make([]byte, 0, 16+len(p.commit.Data)), 2)
+func (p *replacement) encode() []byte {
+	b := dag.AppendArray(make([]byte, 0, 32+len(p.commit.Data)), 4)
 	b = dag.AppendInt(b, int64(p.id))
-	return dag.AppendBytes(b, p.commit.Data)
+	b = dag.AppendBytes(b, p.commit.Data)
+	b = dag.AppendInt(b, int64(p.nodes))
+	return dag.AppendInt(b, int64(p.records))
 }
 
 // replacementOf reads a KindImport entry.
-func replacementOf(e sequencing.Event) (p replacement, err error) {
-	r := dag.NewReader(e.Private)
-	n, err := r.Array()
-	if err == nil && n != 2 {
-		err = fmt.Errorf("an import entry of %d members", n)
-	}
-	var id int64
-	if err == nil {
-		id, err = r.Int()
-	}
-	if err == nil {
-		p.commit.Data, err = r.Bytes()
-	}
-	p.id, p.commit.CID = repodb.ImportID(id), e.Next.Commit
+func replacementOf(e sequencing.Event) (*replacement, error) {
+	p := &replacement{commit: car.Block{CID: e.Next.Commit}}
+	err := p.decode(dag.NewReader(e.Private))
 	if err == nil && dag.Sum(p.commit.Data) != p.commit.CID {
 		err = fmt.Errorf("commit %s has another hash", p.commit.CID)
 	}
 	return p, err
 }
 
-// rootOf is the root that an import entry leads to.
-func (p replacement) rootOf(did syntax.DID, e sequencing.Event) repodb.Root {
-	return repodb.Root{DID: did, Seq: int64(e.Seq), Rev: e.Next.Rev, Commit: p.commit.CID, Block: p.commit.Data, Data: e.Next.Data}
+func (p *replacement) decode(r *dag.Reader) error {
+	n, err := r.Array()
+	if err != nil {
+		return err
+	}
+	if n != 4 {
+		return fmt.Errorf("an import entry of %d members", n)
+	}
+	id, err := r.Int()
+	if err != nil {
+		return err
+	}
+	if p.commit.Data, err = r.Bytes(); err != nil {
+		return err
+	}
+	nodes, err := r.Int()
+	if err != nil {
+		return err
+	}
+	records, err := r.Int()
+	p.id, p.nodes, p.records = repodb.ImportID(id), int(nodes), int(records)
+	return err
+}
+
+// rootOf is the root that the entry of number seq leads to, which moves the head to next.
+func (p *replacement) rootOf(did syntax.DID, seq sequencing.Seq, next sequencing.Change) repodb.Root {
+	return repodb.Root{
+		DID: did, Seq: int64(seq), Rev: next.Rev, Commit: p.commit.CID, Block: p.commit.Data, Data: next.Data,
+		Counts: repodb.Counts{Nodes: int64(p.nodes), Records: int64(p.records)},
+	}
 }

@@ -37,6 +37,7 @@ func (r *Repo) begin(m BeginImport) (Begun, error) {
 	}
 	r.abandon()
 	if r.leftovers {
+		r.clearLeftovers() // it may have stopped on a full disk
 		return Begun{}, ErrLeftovers
 	}
 	rev, err := r.Clock.NextRev(max(r.state.Rev, m.Above))
@@ -129,12 +130,12 @@ func (r *Repo) abandon() {
 // repository. Nothing is pending: finishImport flushed, and nothing was decided
 // since. Should it fail, a fresh activation does it again from the log's entry.
 func (r *Repo) swap(f *flight) {
-	last := int64(f.committed.Seqs[len(f.committed.Seqs)-1])
-	root := repodb.Root{DID: r.did, Seq: last, Rev: r.state.Rev, Commit: r.state.Commit, Block: r.state.Block, Data: r.state.Data}
-	if err := r.swapIn(f.swap, root); err != nil {
+	last := f.committed.Seqs[len(f.committed.Seqs)-1]
+	root := f.swap.rootOf(r.did, last, sequencing.Change{Rev: r.state.Rev, Data: r.state.Data})
+	if err := r.swapIn(f.swap.id, root); err != nil {
 		panic(fmt.Errorf("repo: %s: entry %d: %w", r.did, last, err))
 	}
-	r.Flusher.Note(r.did, sequencing.Seq(last))
+	r.Flusher.Note(r.did, last)
 	r.boundWAL()
 	r.reap(context.Background())
 	r.clearLeftovers()
@@ -158,11 +159,15 @@ func (r *Repo) swapIn(id repodb.ImportID, root repodb.Root) error {
 // so that what else the account is asked comes in between.
 func (r *Repo) clearLeftovers() {
 	r.leftovers = true
-	r.self.Run(r.clearSome)
+	if !r.clearing {
+		r.clearing = true
+		r.self.Run(r.clearSome)
+	}
 }
 
 func (r *Repo) clearSome() {
-	if r.db == nil || !r.leftovers {
+	r.clearing = false
+	if r.db == nil {
 		return
 	}
 	done := false
@@ -175,12 +180,12 @@ func (r *Repo) clearSome() {
 	})
 	switch {
 	case errors.Is(err, sqlite.ErrFull):
-		return // when the actor is idle, or awake again, it goes on
+		return // when the actor is idle, or asked again, it goes on
 	case err != nil:
 		panic(fmt.Errorf("repo: %s: remove what an import left: %w", r.did, err))
 	case done:
 		r.leftovers = false
 	default:
-		r.self.Run(r.clearSome)
+		r.clearLeftovers()
 	}
 }

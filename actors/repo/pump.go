@@ -29,7 +29,7 @@ type job struct {
 type flight struct {
 	changes   []*repodb.Change // by entry
 	next      State
-	swap      repodb.ImportID // not 0: behind this chain the file changes to an import
+	swap      *replacement // not nil: behind this chain the file changes to an import
 	committed sequencing.Committed
 	err       error
 	landed    chan struct{} // closed once committed and err are set and everybody is answered
@@ -54,7 +54,7 @@ func (r *Repo) pump() {
 		size    int
 	)
 	// Nothing is decided on top of an import: its tree is not the file's yet.
-	for len(r.queue) > 0 && len(chain.Entries) < maxChain && size < maxChainBytes && flight.swap == 0 {
+	for len(r.queue) > 0 && len(chain.Entries) < maxChain && size < maxChainBytes && flight.swap == nil {
 		j := r.queue[0]
 		if j.alone != nil && len(chain.Entries) > 0 {
 			break
@@ -120,7 +120,7 @@ func (r *Repo) land(f *flight) {
 		return
 	}
 	r.flight = nil
-	if f.swap != 0 && f.err != nil {
+	if f.swap != nil && f.err != nil {
 		r.clearLeftovers() // what was staged for it has no owner any more
 	}
 	switch {
@@ -147,7 +147,7 @@ func (r *Repo) advance(f *flight) {
 		// The first tree was made of nothing; from here on it reads this file.
 		r.state.Tree = mst.Load(r.state.Data, nodes{r})
 	}
-	if f.swap != 0 {
+	if f.swap != nil {
 		r.swap(f)
 		return
 	}

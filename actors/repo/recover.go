@@ -180,7 +180,7 @@ func (r *Repo) replay(ctx context.Context, root repodb.Root, head sequencing.Hea
 func (r *Repo) replayImport(e sequencing.Event) error {
 	p, err := replacementOf(e)
 	if err == nil {
-		err = r.swapIn(p.id, p.rootOf(r.did, e))
+		err = r.swapIn(p.id, p.rootOf(r.did, e.Seq, e.Next))
 	}
 	if err != nil {
 		return fmt.Errorf("entry %d: %w", e.Seq, err)

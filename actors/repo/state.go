@@ -56,5 +56,5 @@ type Decision struct {
 	Changes []*repodb.Change   // by entry; nil where no table changes
 	Next    State
 
-	Swap repodb.ImportID // not 0: the entries put this import in the place of the repository
+	Swap *replacement // not nil: the entries put this import in the place of the repository
 }

@@ -28,8 +28,9 @@ AND EXISTS (SELECT 1 FROM record_blob WHERE blob_cid = blob.cid)`
 AND NOT EXISTS (SELECT 1 FROM record_blob WHERE blob_cid = blob.cid)`
 )
 
-// SwapImport makes the staged import the repository, under root. It is
-// idempotent: a file that has it already, or something newer, stays as it is.
+// SwapImport makes the staged import the repository, under root, which says how
+// many nodes and records that are. It is idempotent: a file that has it already,
+// or something newer, stays as it is.
 func (t *Tx) SwapImport(id ImportID, root Root) error {
 	have, _, err := t.Root()
 	switch {
@@ -57,23 +58,13 @@ func (t *Tx) SwapImport(id ImportID, root Root) error {
 	t.dropped = t.dropped || freed > 0
 	t.delta.Blobs -= freed
 	root.Staged = Leftover
-	if root.Counts, err = t.replaced(have.Counts, root.Counts); err != nil {
+	imported := root.Counts
+	root.Counts = have.Counts
+	root.Counts.Nodes, root.Counts.Records = imported.Nodes, imported.Records
+	if root.Counts.Referenced, err = t.referenced(); err != nil {
 		return err
 	}
 	return t.setRoot(root)
-}
-
-// replaced is what the file holds after an import of so many nodes and records.
-// Where nobody says how many, they are counted.
-func (t *Tx) replaced(had, imported Counts) (Counts, error) {
-	if imported.Nodes == 0 {
-		t.delta = Counts{}
-		return t.counted()
-	}
-	had.Nodes, had.Records = imported.Nodes, imported.Records
-	var err error
-	had.Referenced, err = t.referenced()
-	return had, err
 }
 
 // AbandonImport says that what is staged is not wanted any more.

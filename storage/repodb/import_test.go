@@ -52,6 +52,7 @@ func build(t *testing.T, n, step int, rev syntax.TID) (w whole) {
 	commit := []byte("commit " + rev)
 	w.nodes = changed.New
 	w.root = repodb.Root{DID: owner, Seq: 2, Rev: rev, Commit: dag.Sum(commit), Block: commit, Data: changed.Root}
+	w.root.Counts = repodb.Counts{Nodes: int64(len(w.nodes)), Records: int64(len(w.records))}
 	return w
 }
 
