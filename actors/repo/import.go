@@ -37,7 +37,6 @@ func (r *Repo) begin(m BeginImport) (Begun, error) {
 	}
 	r.abandon()
 	if r.leftovers {
-		r.clearLeftovers() // it may have stopped on a full disk
 		return Begun{}, ErrLeftovers
 	}
 	rev, err := r.Clock.NextRev(max(r.state.Rev, m.Above))
@@ -159,15 +158,11 @@ func (r *Repo) swapIn(id repodb.ImportID, root repodb.Root) error {
 // so that what else the account is asked comes in between.
 func (r *Repo) clearLeftovers() {
 	r.leftovers = true
-	if !r.clearing {
-		r.clearing = true
-		r.self.Run(r.clearSome)
-	}
+	r.self.Run(r.clearSome)
 }
 
 func (r *Repo) clearSome() {
-	r.clearing = false
-	if r.db == nil {
+	if r.db == nil || !r.leftovers {
 		return
 	}
 	done := false
@@ -180,12 +175,12 @@ func (r *Repo) clearSome() {
 	})
 	switch {
 	case errors.Is(err, sqlite.ErrFull):
-		return // when the actor is idle, or asked again, it goes on
+		return // when the actor is idle, or awake again, it goes on
 	case err != nil:
 		panic(fmt.Errorf("repo: %s: remove what an import left: %w", r.did, err))
 	case done:
 		r.leftovers = false
 	default:
-		r.clearLeftovers()
+		r.self.Run(r.clearSome)
 	}
 }
