@@ -49,6 +49,7 @@ type Repo struct {
 
 	importing *importing // or nil
 	leftovers bool       // the file has import tables that are to go
+	clearing  bool       // a turn that removes some of them is due
 
 	unreaped bool // there may be blobs to delete that nobody has been told of
 }
@@ -170,7 +171,9 @@ func (r *Repo) Idle() {
 		return
 	}
 	r.reap(context.Background())
-	r.clearSome()
+	if r.leftovers {
+		r.clearLeftovers()
+	}
 	r.state.Tree = r.state.Tree.Forget()
 }
 

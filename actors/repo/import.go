@@ -37,6 +37,11 @@ func (r *Repo) begin(m BeginImport) (Begun, error) {
 	}
 	r.abandon()
 	if r.leftovers {
+		if err := r.clearSome(); err != nil {
+			return Begun{}, err
+		}
+	}
+	if r.leftovers {
 		return Begun{}, ErrLeftovers
 	}
 	rev, err := r.Clock.NextRev(max(r.state.Rev, m.Above))
@@ -158,13 +163,22 @@ func (r *Repo) swapIn(id repodb.ImportID, root repodb.Root) error {
 // so that what else the account is asked comes in between.
 func (r *Repo) clearLeftovers() {
 	r.leftovers = true
-	r.self.Run(r.clearSome)
+	if !r.clearing {
+		r.clearing = true
+		r.self.Run(func() {
+			r.clearing = false
+			if r.db == nil || !r.leftovers {
+				return
+			}
+			if err := r.clearSome(); err == nil && r.leftovers {
+				r.clearLeftovers()
+			} // on a full disk it goes on when the actor is idle, or asked again
+		})
+	}
 }
 
-func (r *Repo) clearSome() {
-	if r.db == nil || !r.leftovers {
-		return
-	}
+// clearSome takes one step at it. Its error is that of a full disk.
+func (r *Repo) clearSome() error {
 	done := false
 	err := r.db.Transact(context.Background(), func(tx *repodb.Tx) (err error) {
 		if err := tx.AbandonImport(); err != nil {
@@ -175,12 +189,10 @@ func (r *Repo) clearSome() {
 	})
 	switch {
 	case errors.Is(err, sqlite.ErrFull):
-		return // when the actor is idle, or awake again, it goes on
+		return r.unexpected(err)
 	case err != nil:
 		panic(fmt.Errorf("repo: %s: remove what an import left: %w", r.did, err))
-	case done:
-		r.leftovers = false
-	default:
-		r.self.Run(r.clearSome)
 	}
+	r.leftovers = !done
+	return nil
 }
