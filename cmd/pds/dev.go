@@ -67,6 +67,7 @@ func (c *devCommand) Run(ctx context.Context) error {
 	}
 	mails := devnet.NewMailbox(100)
 	page := newStartPage(config, plcURL)
+	tradeMemory()
 	server, err := NewServer(ctx, config, Extra{Home: page, Pages: devPages(mails, page), CheckOutput: true}, logger)
 	if err != nil {
 		return err
