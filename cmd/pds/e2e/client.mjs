@@ -4,52 +4,18 @@
 //   node client.mjs SERVER PLC
 //
 // Exit code 1 and one line for each thing that was not as it should be.
-import http from 'node:http'
 import { AtpAgent } from '@atproto/api'
-import { IdResolver } from '@atproto/identity'
 import { readCarWithRoot, verifyRepo } from '@atproto/repo'
 import { Firehose, MemoryRunner } from '@atproto/sync'
+import { check, end, post, refused, resolver } from './lib.mjs'
 
 const [server, plc] = process.argv.slice(2)
-let failures = 0
-
-function check(ok, what) {
-  if (ok) return
-  failures++
-  console.error('FAILED', what)
-}
-
-async function refused(promise, name, what) {
-  try {
-    await promise
-    check(false, `${what}: not refused`)
-  } catch (err) {
-    check(err.error === name, `${what}: ${err.error} instead of ${name} (${err.message})`)
-  }
-}
-
-// Names in .test exist nowhere but here: their well-known page is asked from
-// the server with the name as Host. Everything else is asked as it is.
-function localFetch(input, init) {
-  const url = new URL(input instanceof Request ? input.url : String(input))
-  if (!url.hostname.endsWith('.test')) return fetch(input, init)
-  return new Promise((resolve, reject) => {
-    const at = new URL(url.pathname, server)
-    http
-      .get(at, { headers: { host: url.hostname } }, (res) => {
-        const chunks = []
-        res.on('data', (c) => chunks.push(c))
-        res.on('end', () => resolve(new Response(Buffer.concat(chunks), { status: res.statusCode, headers: { 'content-type': 'text/plain' } })))
-      })
-      .on('error', reject)
-  })
-}
 
 // follow collects every event of the firehose from the oldest on.
 function follow() {
   const events = []
   const errors = []
-  const idResolver = new IdResolver({ plcUrl: plc, fetch: localFetch })
+  const idResolver = resolver(server, plc)
   const runner = new MemoryRunner({ startCursor: 0 })
   const firehose = new Firehose({
     idResolver,
@@ -61,8 +27,6 @@ function follow() {
   firehose.start()
   return { events, errors, stop: async () => { await firehose.destroy(); await runner.destroy() } }
 }
-
-const post = (text) => ({ $type: 'app.bsky.feed.post', text, createdAt: new Date().toISOString() })
 
 // The number of operations that account i puts on the firehose.
 async function useAccount(i, expected) {
@@ -149,8 +113,7 @@ async function useAccount(i, expected) {
 // checkExport verifies the whole repository with the reference's own code.
 async function checkExport(agent, did, handle) {
   const car = await agent.com.atproto.sync.getRepo({ did })
-  const resolver = new IdResolver({ plcUrl: plc, fetch: localFetch })
-  const data = await resolver.did.resolveAtprotoData(did)
+  const data = await resolver(server, plc).did.resolveAtprotoData(did)
   check(data.handle === handle && data.pds === server, `DID document: ${data.handle} at ${data.pds}`)
   const { root, blocks } = await readCarWithRoot(car.data)
   const verified = await verifyRepo(blocks, root, did, data.signingKey)
@@ -183,5 +146,4 @@ await new Promise((r) => setTimeout(r, 500)) // nothing more may come
 await stream.stop()
 compare(stream.events, expected)
 for (const err of stream.errors) check(false, `firehose: ${err} ${err.cause ?? ''}`)
-console.log(`${accounts} accounts, ${stream.events.length} events verified, ${stream.errors.length} firehose errors, ${failures} failures`)
-process.exit(failures ? 1 : 0)
+end(`${accounts} accounts, ${stream.events.length} events verified, ${stream.errors.length} firehose errors`)

