@@ -9,6 +9,8 @@ import (
 
 	"github.com/bluesky-social/indigo/atproto/atcrypto"
 	"github.com/bluesky-social/indigo/atproto/syntax"
+
+	"troupe/storage/blob"
 )
 
 // Config is what a server was told. It is complete: every default is filled in.
@@ -28,8 +30,9 @@ type Config struct {
 	KEK          string // file of the key-encryption key
 	Awake        int    // accounts that are awake at a time; 0: what the machine can keep
 
-	Blobs     string // folder of the accounts' blobs
-	BlobSpool string // folder of uploads under way; "": one beside the blobs
+	Blobs      string          // folder of the accounts' blobs; "": they are in a bucket
+	BlobBucket *blob.S3Options // nil: they are in the folder; both: they are being moved
+	BlobSpool  string          // folder of uploads under way
 
 	JWTSecret     string
 	AdminPassword string
@@ -52,6 +55,8 @@ type Config struct {
 	InviteRequired bool
 	DIDDocs        bool
 	BlobLimit      int64
+	ImportLimit    int64 // bytes of a repository that is taken in
+	Imports        bool  // whether any is
 	BlobQuota      int64 // bytes of blobs that an account may keep; 0: any number
 	Contact        string
 	PrivacyPolicy  string
@@ -87,11 +92,6 @@ func readConfig(s *settings) (Config, error) {
 			delete(s.read, name) // looked at for consistency only
 		}
 	}
-	if s.text("PDS_BLOBSTORE_DISK_LOCATION") != "" && s.text("PDS_BLOBSTORE_S3_BUCKET") != "" {
-		s.fail("PDS_BLOBSTORE_DISK_LOCATION and PDS_BLOBSTORE_S3_BUCKET are both set: blobs are kept in one place")
-	}
-	delete(s.read, "PDS_BLOBSTORE_S3_BUCKET")
-
 	c := Config{Version: s.textOr("PDS_VERSION", version), Dev: s.flag("PDS_DEV_MODE", false)}
 	c.readService(s)
 	c.readStorage(s)
@@ -100,8 +100,6 @@ func readConfig(s *settings) (Config, error) {
 	c.Crawlers = s.list("PDS_CRAWLERS")
 	c.BackfillWindow = s.millis("PDS_REPO_BACKFILL_LIMIT_MS", 24*time.Hour)
 	c.InviteRequired = s.flag("PDS_INVITE_REQUIRED", true)
-	c.BlobLimit = s.number("PDS_BLOB_UPLOAD_LIMIT", 5<<20)
-	c.BlobQuota = s.number("PDS_ACCOUNT_BLOB_QUOTA", 0)
 	c.Metrics = s.text("PDS_METRICS_ADDRESS")
 	return c, s.err
 }
@@ -149,9 +147,9 @@ func (c *Config) readStorage(s *settings) {
 	c.LexiconCache = filepath.Join(c.Data, "lexicon_cache.sqlite")
 	c.Actors = s.textOr("PDS_ACTOR_STORE_DIRECTORY", filepath.Join(c.Data, "actors"))
 	c.Awake = int(s.number("PDS_ACTOR_STORE_CACHE_SIZE", 0))
-	c.Blobs = s.textOr("PDS_BLOBSTORE_DISK_LOCATION", filepath.Join(c.Data, "blobs"))
-	c.BlobSpool = s.text("PDS_BLOBSTORE_DISK_TMP_LOCATION")
 	c.KEK = s.textOr("PDS_KEY_ENCRYPTION_KEY_FILE", filepath.Join(c.Data, "keys", "kek"))
+	c.readBlobs(s)
+	c.readImports(s)
 }
 
 func (c *Config) readSecrets(s *settings) {

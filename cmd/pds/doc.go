@@ -9,6 +9,8 @@
 //	            a server of its own, killed, without power, or on a full disk,
 //	            again and again, and whether it kept its word
 //	pds fsck    every rule of a data directory at rest that needs no network
+//	pds blobs move
+//	            carries blobs from disk to a bucket, while the server runs
 //	pds audit   checks a server from the outside: firehose, replay, repositories
 //
 // # Ownership

@@ -138,7 +138,7 @@ func NewServer(ctx context.Context, c Config, extra Extra, logger *slog.Logger) 
 	}
 	s.closer.add("account reads", plain(private))
 
-	if err := s.openBlobs(); err != nil {
+	if err := s.openBlobs(ctx); err != nil {
 		return nil, err
 	}
 	s.startRepos(system, log, seq, vault)
@@ -283,7 +283,7 @@ func (s *Server) newHTTP(p httpParts) *http.Server {
 			DID: c.DID, Domains: c.Domains, Index: s.index, Accounts: p.accounts, Private: p.private,
 			SignIns: &account.SignIns{Accounts: p.accounts, Index: s.index, Reads: p.private, Passwords: p.passwords, Tokens: p.tokens, Floor: 350 * time.Millisecond},
 			Tokens:  p.tokens, Sagas: s.sagas, Repos: s.repos, Log: p.log, IDs: p.ids, Lexicons: lexicon.Embedded(), Types: p.types, Logger: s.log,
-			Blobs: s.blobs, SpoolDir: s.spool,
+			Blobs: s.blobs, SpoolDir: s.spool, Imports: s.newImporter(p.ids), ImportLimit: c.ImportLimit,
 			InviteRequired: c.InviteRequired, BlobLimit: c.BlobLimit, Contact: c.Contact, PrivacyPolicy: c.PrivacyPolicy,
 			TermsOfService: c.TermsOfService, DIDDocs: c.DIDDocs,
 		},

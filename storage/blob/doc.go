@@ -17,8 +17,8 @@
 //	<location>/quarantine/<did>/<cid>   a blob that was taken down
 //	<location>/names/<digest>           the DID of an account whose folder is
 //	                                    named by a digest (keys.ActorDir)
-//	<temporary>/upload-*                a Spool; removed at the next start
-//	<location>/tempt/upload-*           a copy under way; the default of <temporary>
+//	<temporary>/pds-upload-*            a Spool; removed at the next start
+//	<location>/tempt/pds-upload-*       a copy under way; the default of <temporary>
 //
 // In a bucket: blocks/<did>/<cid>, quarantine/<did>/<cid>, names/<digest>.
 // Layout and spelling are the reference's, so its blobs are found where they

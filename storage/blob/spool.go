@@ -16,7 +16,8 @@ import (
 )
 
 // spoolPrefix begins the name of every file that only lives during an upload.
-const spoolPrefix = "upload-"
+// The operator may point at a folder that others use too.
+const spoolPrefix = "pds-upload-"
 
 // Spool is an upload in progress: a file of its own, which takes what a client
 // sends, decoded, and knows its CID at the end. It belongs to one goroutine;

@@ -28,9 +28,19 @@ type Fault func(w http.ResponseWriter, r *http.Request, next http.Handler) bool
 // NewBucket opens a bucket until the test ends.
 func NewBucket(t testing.TB) *Bucket {
 	t.Helper()
+	b, err := OpenBucket()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.Down)
+	return b
+}
+
+// OpenBucket opens a bucket until it is Down.
+func OpenBucket() (*Bucket, error) {
 	memory := s3mem.New()
 	if err := memory.CreateBucket("blobs"); err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	next := gofakes3.New(memory).Server()
 	b := &Bucket{}
@@ -42,9 +52,8 @@ func NewBucket(t testing.TB) *Bucket {
 			next.ServeHTTP(w, r)
 		}
 	}))
-	t.Cleanup(b.server.Close)
 	b.Options = blob.S3Options{Bucket: "blobs", Endpoint: b.server.URL, PathStyle: true, AccessKey: "access", SecretKey: "secret"}
-	return b
+	return b, nil
 }
 
 // Fail has every later request meet a fault; nil ends that.
