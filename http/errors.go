@@ -94,6 +94,10 @@ var table = []struct {
 	{repo.ErrNotReserved, 503, "NotEnoughResources", "The upload took too long; please try again"},
 	{blob.ErrTooLarge, 413, "PayloadTooLarge", "The request body is too large"},
 	{blob.ErrTimeout, 504, "UpstreamTimeout", "The blob store did not answer in time"},
+	{repo.ErrInvalidRepo, 400, "InvalidRequest", ""},
+	{repo.ErrImportGone, 400, "InvalidSwap", "Another import of this repository began meanwhile"},
+	{repo.ErrLeftovers, 503, "NotEnoughResources", "An earlier import is still being cleared away"},
+	{repo.ErrTooManyImports, 503, "NotEnoughResources", "Too many imports are running"},
 	{repo.ErrTooManyExports, 429, "RateLimitExceeded", "Too many exports of this repository are running"},
 	{dag.ErrInvalid, 400, "InvalidRequest", ""},
 

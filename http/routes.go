@@ -27,6 +27,7 @@ func routes(v *auth.Verifier, s *atproto.Service, stream *firehose.Server) []xrp
 		xrpc.Procedure("com.atproto.repo.deleteRecord", v.AsWriter, repo.DeleteRecord, xrpc.Cost(1)),
 		xrpc.Query("com.atproto.repo.describeRepo", v.AsAnyone, repo.DescribeRepo),
 		xrpc.Query("com.atproto.repo.getRecord", v.AsAnyone, repo.GetRecord),
+		xrpc.Procedure("com.atproto.repo.importRepo", v.AsFull, repo.ImportRepo, xrpc.BodyLimit(s.ImportLimit)),
 		xrpc.Query("com.atproto.repo.listMissingBlobs", v.AsOwner, repo.ListMissingBlobs),
 		xrpc.Query("com.atproto.repo.listRecords", v.AsAnyone, repo.ListRecords),
 		xrpc.Procedure("com.atproto.repo.putRecord", v.AsWriter, repo.PutRecord, xrpc.BodyLimit(writeBody), xrpc.Cost(2)),

@@ -54,7 +54,6 @@ var notYet = []string{
 	"com.atproto.identity.submitPlcOperation",
 	"com.atproto.identity.updateHandle",
 	"com.atproto.moderation.createReport",
-	"com.atproto.repo.importRepo",
 	"com.atproto.server.activateAccount",
 	"com.atproto.server.checkAccountStatus",
 	"com.atproto.server.confirmEmail",

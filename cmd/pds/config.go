@@ -100,6 +100,7 @@ func readConfig(s *settings) (Config, error) {
 	c.Crawlers = s.list("PDS_CRAWLERS")
 	c.BackfillWindow = s.millis("PDS_REPO_BACKFILL_LIMIT_MS", 24*time.Hour)
 	c.InviteRequired = s.flag("PDS_INVITE_REQUIRED", true)
+	c.readImports(s)
 	c.Metrics = s.text("PDS_METRICS_ADDRESS")
 	return c, s.err
 }

@@ -20,6 +20,7 @@ import (
 // Service is what the handlers of every namespace ask.
 type Service struct {
 	DID      syntax.DID
+	URL      string   // of this server, as DID documents name it
 	Domains  []string // handle domains, with their leading dot
 	Index    *account.Index
 	Accounts mailbox.Address[*account.Accounts]
@@ -34,10 +35,12 @@ type Service struct {
 	Types    RecordTypes // of records that Lexicons does not know; nil: none
 	Logger   *slog.Logger
 	Blobs    blob.Store
-	SpoolDir string // where uploads are collected
+	SpoolDir string         // where uploads are collected
+	Imports  *repo.Importer // nil: repositories are not taken in
 
 	InviteRequired bool
 	BlobLimit      int64
+	ImportLimit    int64
 	Contact        string
 	PrivacyPolicy  string
 	TermsOfService string

@@ -33,6 +33,9 @@ func (s Session) Takendown() bool { return s.Scope == account.ScopeTakendown }
 // Writer is a session that may change its repository.
 type Writer struct{ Session }
 
+// Owner is a session that was opened with the account's own password.
+type Owner struct{ Session }
+
 // Refresh is the holder of a refresh token.
 type Refresh struct{ account.Refresh }
 
@@ -71,6 +74,7 @@ func (e UnknownScheme) Error() string { return "Unsupported authorization type: 
 // scopes that a method of the given class takes.
 var (
 	standard     = []account.Scope{account.ScopeAccess, account.ScopeAppPass, account.ScopeAppPassPrivileged}
+	full         = []account.Scope{account.ScopeAccess}
 	withQueued   = slices.Concat(standard, []account.Scope{account.ScopeSignupQueued})
 	withTakedown = slices.Concat(standard, []account.Scope{account.ScopeTakendown})
 )

@@ -35,6 +35,13 @@ func (v *Verifier) AsSession(c *xrpc.Call) (Session, error) { return v.session(c
 // AsOwner asks for a session of an account, in whatever state that is.
 func (v *Verifier) AsOwner(c *xrpc.Call) (Session, error) { return v.session(c, standard) }
 
+// AsFull asks for a session with every right of the account, which an app
+// password does not give.
+func (v *Verifier) AsFull(c *xrpc.Call) (Owner, error) {
+	s, err := v.session(c, full)
+	return Owner{s}, err
+}
+
 // AsWriter asks for a session that may write. Whether its account may write
 // now is looked up when the request names the repository.
 func (v *Verifier) AsWriter(c *xrpc.Call) (Writer, error) {
