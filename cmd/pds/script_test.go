@@ -32,6 +32,7 @@ import (
 	"troupe/actors/repo"
 	"troupe/cmd/pds/devnet"
 	"troupe/sequencing"
+	"troupe/storage/blob/blobtest"
 	"troupe/storage/repodb"
 )
 
@@ -44,6 +45,9 @@ import (
 //	account NAME [STATUS]        sign up NAME.test; sets $NAME_did, $NAME_token, $NAME_refresh
 //	setstatus NAME STATUS        what moderation or the owner would do
 //	takedown NAME CID [REF]      take a blob down, or without REF show it again
+//	bucket                       open a bucket
+//	usebucket both|only          restart with it, beside the folder of blobs or without
+//	moveblobs CODE REGEXP [dry]  pds blobs move: its exit code, and what it prints
 //	tombstone NAME               end the account's DID in the PLC directory
 //	xrpc [-as NAME | -refresh NAME | -admin | -bearer TOKEN] [-H 'K: v']… WANT METHOD PATH [BODY]
 //	                             WANT is a status, or status:ErrorName; BODY is text, @file, hex:… or zeros:N;
@@ -66,9 +70,9 @@ func TestScripts(t *testing.T) {
 			"server": verb((*scriptWorld).serverVerb), "restart": verb((*scriptWorld).restartVerb),
 			"halt": verb((*scriptWorld).haltVerb), "fsck": verb((*scriptWorld).fsckVerb),
 			"account": verb((*scriptWorld).accountVerb), "setstatus": verb((*scriptWorld).setStatusVerb),
-			"takedown": verb((*scriptWorld).takedownVerb),
+			"takedown": verb((*scriptWorld).takedownVerb), "tombstone": verb((*scriptWorld).tombstoneVerb),
+			"bucket": verb((*scriptWorld).bucketVerb), "usebucket": verb((*scriptWorld).useBucketVerb), "moveblobs": verb((*scriptWorld).moveBlobsVerb),
 			"xrpc": verb((*scriptWorld).xrpcVerb), "firehose": verb((*scriptWorld).firehoseVerb), "keep": verb((*scriptWorld).keepVerb),
-			"tombstone": verb((*scriptWorld).tombstoneVerb),
 		},
 	})
 }
@@ -88,6 +92,7 @@ type scriptWorld struct {
 	settings map[string]string
 	plc      *devnet.PLC
 	rotation atcrypto.PrivateKey
+	bucket   *blobtest.Bucket // nil: none is open
 	server   *Server
 	cancel   context.CancelFunc
 	ended    chan error
@@ -153,7 +158,7 @@ func (w *scriptWorld) halt() error {
 
 func (w *scriptWorld) fsck(did string) (string, error) {
 	var out strings.Builder
-	c := fsckCommand{Data: w.settings["PDS_DATA_DIRECTORY"], DID: did, out: &out}
+	c := fsckCommand{Set: w.places(), DID: did, out: &out}
 	err := c.Run(context.Background())
 	return out.String(), err
 }
