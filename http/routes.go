@@ -19,6 +19,7 @@ func routes(v *auth.Verifier, s *atproto.Service, stream *firehose.Server) []xrp
 		sync     = atproto.Sync{Service: s}
 	)
 	return []xrpc.Route{
+		xrpc.Procedure("com.atproto.identity.refreshIdentity", v.AsOwner, identity.RefreshIdentity),
 		xrpc.Query("com.atproto.identity.resolveDid", v.AsAnyone, identity.ResolveDID),
 		xrpc.Query("com.atproto.identity.resolveHandle", v.AsAnyone, identity.ResolveHandle),
 		xrpc.Query("com.atproto.identity.resolveIdentity", v.AsAnyone, identity.ResolveIdentity),
@@ -32,6 +33,7 @@ func routes(v *auth.Verifier, s *atproto.Service, stream *firehose.Server) []xrp
 		xrpc.Query("com.atproto.repo.listRecords", v.AsAnyone, repo.ListRecords),
 		xrpc.Procedure("com.atproto.repo.putRecord", v.AsWriter, repo.PutRecord, xrpc.BodyLimit(writeBody), xrpc.Cost(2)),
 		xrpc.Procedure("com.atproto.repo.uploadBlob", v.AsUploader, repo.UploadBlob, xrpc.BodyLimit(s.BlobLimit)),
+		xrpc.Query("com.atproto.server.checkAccountStatus", v.AsOwner, server.CheckAccountStatus),
 		xrpc.Procedure("com.atproto.server.createAccount", v.AsNewcomer, server.CreateAccount),
 		xrpc.Procedure("com.atproto.server.createInviteCode", v.AsAdmin, server.CreateInviteCode),
 		xrpc.Procedure("com.atproto.server.createSession", v.AsAnyone, server.CreateSession),
@@ -42,6 +44,7 @@ func routes(v *auth.Verifier, s *atproto.Service, stream *firehose.Server) []xrp
 		xrpc.Procedure("com.atproto.server.refreshSession", v.AsRefresh, server.RefreshSession),
 		xrpc.Query("com.atproto.sync.getBlob", v.AsExporter, sync.GetBlob),
 		xrpc.Query("com.atproto.sync.getBlocks", v.AsViewer, sync.GetBlocks),
+		xrpc.Query("com.atproto.sync.getCheckout", v.AsViewer, sync.GetCheckout),
 		xrpc.Query("com.atproto.sync.getHead", v.AsViewer, sync.GetHead),
 		xrpc.Query("com.atproto.sync.getLatestCommit", v.AsViewer, sync.GetLatestCommit),
 		xrpc.Query("com.atproto.sync.getRecord", v.AsViewer, sync.GetRecord),

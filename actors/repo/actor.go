@@ -79,6 +79,8 @@ func (r *Repo) Receive(t *mailbox.Turn) {
 		mailbox.Reply(r, t, m, r.listRecords)
 	case Describe:
 		mailbox.Reply(r, t, m, r.describe)
+	case Count:
+		mailbox.Reply(r, t, m, r.count)
 	case GetBlocks:
 		mailbox.Reply(r, t, m, r.getBlocks)
 	case ProveRecord:

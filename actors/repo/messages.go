@@ -121,6 +121,20 @@ type Describe struct {
 // Description answers Describe.
 type Description struct{ Collections []syntax.NSID }
 
+// Count tells how much the account holds. It takes no longer for a large one.
+type Count struct {
+	mailbox.To[*Repo, Counted]
+}
+
+// Counted answers Count.
+type Counted struct {
+	Commit       Commit
+	Blocks       int64 // commit, nodes and records
+	Records      int64
+	BlobsWanted  int64 // distinct blobs that records point at
+	BlobsPresent int64 // blobs that are stored, used or not, or were taken down
+}
+
 // GetBlocks reads blocks of the current repository: commit, nodes, records.
 // It is answered with [MissingBlocks] unless it has all of them.
 type GetBlocks struct {

@@ -64,6 +64,19 @@ func (r *Repo) describe(ctx context.Context, _ Describe) (d Description, err err
 	return d, err
 }
 
+func (r *Repo) count(ctx context.Context, _ Count) (c Counted, err error) {
+	err = r.query(ctx, func(tx *repodb.Reader) error {
+		root, _, err := tx.Root()
+		n := root.Counts
+		c = Counted{
+			Commit: Commit{root.Commit, root.Rev}, Blocks: 1 + n.Nodes + n.Records, Records: n.Records,
+			BlobsWanted: n.Referenced, BlobsPresent: n.Blobs,
+		}
+		return err
+	})
+	return c, err
+}
+
 // query reads tables, which must show every pending change.
 func (r *Repo) query(ctx context.Context, fn func(*repodb.Reader) error) error {
 	if err := r.exists(); err != nil {

@@ -280,7 +280,7 @@ func (s *Server) newHTTP(p httpParts) *http.Server {
 			Key:       identity.NewDirectory(p.ids).SigningKey,
 		},
 		Service: &atproto.Service{
-			DID: c.DID, Domains: c.Domains, Index: s.index, Accounts: p.accounts, Private: p.private,
+			DID: c.DID, URL: c.URL, Domains: c.Domains, Index: s.index, Accounts: p.accounts, Private: p.private,
 			SignIns: &account.SignIns{Accounts: p.accounts, Index: s.index, Reads: p.private, Passwords: p.passwords, Tokens: p.tokens, Floor: 350 * time.Millisecond},
 			Tokens:  p.tokens, Sagas: s.sagas, Repos: s.repos, Log: p.log, IDs: p.ids, Lexicons: lexicon.Embedded(), Types: p.types, Logger: s.log,
 			Blobs: s.blobs, SpoolDir: s.spool, Imports: s.newImporter(p.ids), ImportLimit: c.ImportLimit,

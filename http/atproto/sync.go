@@ -220,6 +220,11 @@ func (h Sync) GetRepo(ctx context.Context, who auth.Viewer, in GetRepoIn) (xrpc.
 	}, nil
 }
 
+// GetCheckout is the deprecated form of GetRepo: the whole repository.
+func (h Sync) GetCheckout(ctx context.Context, who auth.Viewer, in DIDIn) (xrpc.Stream, error) {
+	return h.GetRepo(ctx, who, GetRepoIn{DID: in.DID})
+}
+
 // GetBlocksIn holds the parameters of com.atproto.sync.getBlocks.
 type GetBlocksIn struct {
 	DID  syntax.DID `query:"did"`

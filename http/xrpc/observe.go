@@ -29,7 +29,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Help:    "Time from the header of a request to the end of its answer, by method.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10, 60}}, []string{"nsid"}),
 		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{Name: "troupe_http_in_flight",
-			Help: "Requests under way, subscriptions included."}),
+			Help: "Requests under way. Subscriptions have left: see troupe_firehose_connections."}),
 		refused: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "troupe_http_refused_total",
 			Help: "Requests refused at the door, by reason."}, []string{"reason"}),
 	}
