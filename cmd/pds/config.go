@@ -150,7 +150,6 @@ func (c *Config) readStorage(s *settings) {
 	c.Awake = int(s.number("PDS_ACTOR_STORE_CACHE_SIZE", 0))
 	c.KEK = s.textOr("PDS_KEY_ENCRYPTION_KEY_FILE", filepath.Join(c.Data, "keys", "kek"))
 	c.readBlobs(s)
-	c.readImports(s)
 }
 
 func (c *Config) readSecrets(s *settings) {
