@@ -87,6 +87,10 @@
 //	Retire with work under     requests that come after it    its caller      release                        mailbox: TestRetireFinishesWhatTheActorHas,
 //	way                        (ErrRetired)                                                                  TestRetireRaces
 //	a router's shard (panic)   that request's answer          itself          goes on with its actors        mailbox: TestAShardContainsItsPanics
+//	the Reaper, or the store   nothing: what is to be deleted itself          the account's next quiet       repo: TestADeletionThatFailsIsTriedAgain
+//	that deletes for it        stays, hidden, in the file                     moment or upload
+//	an upload, at any step     that upload; what it left is   the sweeper     the client                     repo: TestEveryStepOfABlobMayBeTheLast
+//	                           hidden and swept
 //	the flusher, or the sweep  nothing: the log keeps more    itself          the next second; the           repo: TestPanicsBesideTheActors
 //	after a start              for a while                                    account's next request
 //	a handler of a request     that answer (500)              the server of   the next request               http/xrpc: TestKeepAliveAfterErrors

@@ -33,7 +33,8 @@
 //	actors/<xx>/<did>/key.next       repo actor        below 1 KB                not during a       no
 //	                                                                             key rotation
 //	actors/.trash/                   deletion saga     what is being deleted     yes                yes
-//	blobs                            repo actor        what was uploaded         no                 no (6)
+//	blobs/                           repo actor (8)    what was uploaded         no                 no (6)
+//	blobs/tempt/                     the process       uploads under way         yes                yes
 //	keys/kek                         the process       32 bytes                  never (7)          never
 //
 //	(1) The log is the truth: an acknowledged write is in it before it is anywhere
@@ -53,6 +54,9 @@
 //	    a rollback of store.sqlite, is collected in time.
 //	(7) It opens every key of every account. Back it up once, and apart from the
 //	    rest: who has both can sign as anybody.
+//	(8) Bytes are put by whoever uploads, once the owner has reserved a row for
+//	    them, and deleted by the Reaper, once the owner has given them up
+//	    (actors/repo). Or they lie in a bucket.
 //
 // # Ownership
 //

@@ -171,6 +171,7 @@ func (r *Repo) replay(ctx context.Context, root repodb.Root, head sequencing.Hea
 		return r.hold(root, changes, seq)
 	}
 	r.Flusher.Replayed(seq - root.Seq)
+	r.reap(ctx) // what was replayed may have deleted blobs, and others may have been being deleted
 	root, _, err = r.fileRoot(ctx)
 	return root, err
 }

@@ -71,6 +71,9 @@ func (c *fsckCommand) check(ctx context.Context) error {
 			return err
 		}
 	}
+	if o.Blobs, err = blobsAtRest(config.Blobs); err != nil {
+		return err
+	}
 	lock, err := lockExisting(config.Data)
 	if err != nil {
 		return err
@@ -115,6 +118,9 @@ func (c *fsckCommand) places() (config Config, err error) {
 		return Config{}, s.err
 	}
 	// The same strings as in findings, whatever the settings were relative to.
+	if config.Blobs, err = blobsToCheck(s, config.Data); err != nil {
+		return Config{}, err
+	}
 	for _, path := range []*string{&config.Data, &config.Accounts, &config.Sequencer, &config.DIDCache, &config.LexiconCache, &config.Actors, &config.KEK} {
 		if *path, err = filepath.Abs(*path); err != nil {
 			return Config{}, err

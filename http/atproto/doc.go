@@ -10,6 +10,9 @@
 //
 // None. Handlers share the immutable account index and addresses of actors.
 //
+// An upload belongs to its request: the bytes are collected in a file of their
+// own, which is gone when the handler returns, before their owner hears of them.
+//
 // # Errors
 //
 // Errors of the actors pass through; the table in troupe/http translates them.

@@ -195,6 +195,9 @@ func (a *account) run(ctx context.Context, log *logdb.View) error {
 		if err := a.readFile(ctx); err != nil {
 			return err
 		}
+		if err := a.blobs(ctx); err != nil {
+			return err
+		}
 	}
 	if err := a.readLog(ctx, log); err != nil {
 		return err

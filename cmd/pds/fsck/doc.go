@@ -20,6 +20,8 @@
 //	listed       the log lists an account under the collections that its file holds
 //	index        account.sqlite against itself; its accounts and states are the log's
 //	store        an account's file against itself: SQLite, tree, records, references
+//	blob         the bytes that a file promises are there, in that number; in a store
+//	             on disk, a bucket is not asked
 //	head         the commit that the file stands on decodes and says what its row says
 //	signature    the account's key verifies that commit
 //	ahead        the file holds something that the log does not

@@ -12,8 +12,10 @@ import (
 	"syscall"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
+	"github.com/ipfs/go-cid"
 
 	"troupe/storage/accountdb"
+	"troupe/storage/blob"
 	"troupe/storage/keys"
 	"troupe/storage/logdb"
 	"troupe/storage/sqlite"
@@ -28,6 +30,9 @@ type Options struct {
 	LexiconCache string
 	Actors       string
 	KEK          string
+
+	// Blobs opens the bytes of a blob; nil: they are not looked for.
+	Blobs func(context.Context, syntax.DID, cid.Cid) (blob.Object, error)
 
 	DID syntax.DID // look at this account only; "" is all of them
 

@@ -21,6 +21,7 @@ const (
 	RuleListed    Rule = "listed"
 	RuleIndex     Rule = "index"
 	RuleStore     Rule = "store"
+	RuleBlob      Rule = "blob"
 	RuleHead      Rule = "head"
 	RuleSignature Rule = "signature"
 	RuleAhead     Rule = "ahead"
