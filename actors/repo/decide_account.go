@@ -8,6 +8,7 @@ import (
 
 	"troupe/sequencing"
 	"troupe/storage/car"
+	"troupe/storage/commit"
 	"troupe/storage/mst"
 	"troupe/storage/repodb"
 )
@@ -26,7 +27,7 @@ func decideCreate(s State, m Create, at Moment) (Decision, error) {
 			return Decision{}, err
 		}
 	}
-	block, err := signCommit(s.DID, tree.Root(), at.Rev, at.Key)
+	block, err := commit.Sign(s.DID, tree.Root(), at.Rev, at.Key)
 	if err != nil {
 		return Decision{}, err
 	}

@@ -8,6 +8,7 @@ import (
 
 	"troupe/sequencing"
 	"troupe/storage/car"
+	"troupe/storage/commit"
 	"troupe/storage/mst"
 	"troupe/storage/repodb"
 )
@@ -116,7 +117,7 @@ func (d *writeDecider) inTwo(s State, at Moment) (Decision, error) {
 
 // commit signs a new tree and encodes the entry.
 func (d *writeDecider) commit(s State, at Moment, tree *mst.Tree, changed mst.Changes) (Decision, error) {
-	block, err := signCommit(s.DID, changed.Root, at.Rev, at.Key)
+	block, err := commit.Sign(s.DID, changed.Root, at.Rev, at.Key)
 	if err != nil {
 		return Decision{}, err
 	}

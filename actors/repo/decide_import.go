@@ -8,6 +8,7 @@ import (
 
 	"troupe/sequencing"
 	"troupe/storage/car"
+	"troupe/storage/commit"
 	"troupe/storage/dag"
 	"troupe/storage/mst"
 	"troupe/storage/repodb"
@@ -37,7 +38,7 @@ func decideImport(s State, m FinishImport, i importing, tree *mst.Tree, at Momen
 	if m.Nodes != i.nodes || m.Records != i.records {
 		return Decision{}, fmt.Errorf("%w: %d nodes and %d records were staged, not %d and %d", ErrImportGone, i.nodes, i.records, m.Nodes, m.Records)
 	}
-	block, err := signCommit(s.DID, m.Data, at.Rev, at.Key)
+	block, err := commit.Sign(s.DID, m.Data, at.Rev, at.Key)
 	if err != nil {
 		return Decision{}, err
 	}

@@ -15,6 +15,7 @@ import (
 
 	"troupe/actors/mailbox"
 	"troupe/storage/car"
+	"troupe/storage/commit"
 	"troupe/storage/dag"
 	"troupe/storage/mst"
 )
@@ -71,14 +72,14 @@ func (im *Importer) Import(ctx context.Context, did syntax.DID, body io.Reader) 
 		return Commit{}, invalidRepo(err)
 	}
 	addr := im.Repos.Of(did.String())
-	begun, err := im.begin(ctx, addr, commit.rev)
+	begun, err := im.begin(ctx, addr, commit.Rev)
 	if err != nil {
 		return Commit{}, err
 	}
 	s := newStager(ctx, addr, spool, begun.ID, im.Limit)
-	if err = s.walk(commit.data); err == nil {
+	if err = s.walk(commit.Data); err == nil {
 		var head Commit
-		if head, err = mailbox.Ask(ctx, addr, s.finish(commit.data)); err == nil {
+		if head, err = mailbox.Ask(ctx, addr, s.finish(commit.Data)); err == nil {
 			return head, nil
 		}
 	}
@@ -117,36 +118,36 @@ func (im *Importer) begin(ctx context.Context, addr mailbox.Address[*Repo], abov
 }
 
 // commitOf reads and judges the commit that an upload has as its root.
-func (im *Importer) commitOf(ctx context.Context, did syntax.DID, spool *car.Spool) (importedCommit, error) {
+func (im *Importer) commitOf(ctx context.Context, did syntax.DID, spool *car.Spool) (commit.Object, error) {
 	roots := spool.Roots()
 	if len(roots) != 1 {
-		return importedCommit{}, fmt.Errorf("%w: %d roots, not one", ErrInvalidRepo, len(roots))
+		return commit.Object{}, fmt.Errorf("%w: %d roots, not one", ErrInvalidRepo, len(roots))
 	}
 	block, found, err := spool.Block(roots[0])
 	switch {
 	case err != nil:
-		return importedCommit{}, err
+		return commit.Object{}, err
 	case !found:
-		return importedCommit{}, fmt.Errorf("%w: the root is missing", ErrInvalidRepo)
+		return commit.Object{}, fmt.Errorf("%w: the root is missing", ErrInvalidRepo)
 	case len(block) > maxCommitBytes:
-		return importedCommit{}, fmt.Errorf("%w: a commit of %d bytes", ErrInvalidRepo, len(block))
+		return commit.Object{}, fmt.Errorf("%w: a commit of %d bytes", ErrInvalidRepo, len(block))
 	}
-	c, err := readCommit(bytes.Clone(block))
+	c, err := commit.Parse(bytes.Clone(block))
 	if err == nil {
-		err = c.check(did, im.Now())
+		err = checkImported(c, did, im.Now())
 	}
 	if err != nil {
-		return importedCommit{}, fmt.Errorf("%w: commit: %w", ErrInvalidRepo, err)
+		return commit.Object{}, fmt.Errorf("%w: commit: %w", ErrInvalidRepo, err)
 	}
 	if err := im.verify(ctx, did, c); err != nil {
-		return importedCommit{}, fmt.Errorf("%w: commit: %w", ErrInvalidRepo, err)
+		return commit.Object{}, fmt.Errorf("%w: commit: %w", ErrInvalidRepo, err)
 	}
 	return c, nil
 }
 
 // verify refuses a signature of malleable form; one that is not the key's at all
 // is the owner's business.
-func (im *Importer) verify(ctx context.Context, did syntax.DID, c importedCommit) error {
+func (im *Importer) verify(ctx context.Context, did syntax.DID, c commit.Object) error {
 	if im.Key == nil {
 		return nil
 	}
@@ -156,11 +157,11 @@ func (im *Importer) verify(ctx context.Context, did syntax.DID, c importedCommit
 	switch {
 	case err != nil:
 		im.Logger.Info("the commit of an import could not be verified", "did", did, "err", err)
-	case key.HashAndVerify(c.unsigned, c.sig) == nil:
-	case key.HashAndVerifyLenient(c.unsigned, c.sig) == nil:
+	case c.Verify(key) == nil:
+	case key.HashAndVerifyLenient(c.Unsigned, c.Sig) == nil:
 		return errHighS
 	default:
-		im.Logger.Warn("the commit of an import is not signed by the account's present key", "did", did, "rev", c.rev)
+		im.Logger.Warn("the commit of an import is not signed by the account's present key", "did", did, "rev", c.Rev)
 	}
 	return nil
 }

@@ -30,6 +30,7 @@ var imports = []struct {
 	{"storage/sqlite/faultvfs", ""},
 	{"storage/dag", ""},
 	{"storage/car", "storage/dag"},
+	{"storage/commit", "storage/dag storage/car"},
 	{"storage/mst", "storage/dag storage/car"},
 	{"storage/keys", ""},
 	{"storage/blob/...", "storage/dag storage/keys storage/blob"},

@@ -8,6 +8,7 @@ import (
 	"github.com/ipfs/go-cid"
 
 	"troupe/storage/car"
+	"troupe/storage/commit"
 	"troupe/storage/dag"
 	"troupe/storage/mst"
 )
@@ -38,17 +39,17 @@ func verify(proof []byte, did syntax.DID, key atcrypto.PublicKey, path string) (
 	for _, b := range list {
 		at[b.CID] = b.Data
 	}
-	commit, err := readCommit(at[roots[0]])
+	signed, err := commit.Parse(at[roots[0]])
 	if err != nil {
 		return proven{}, fmt.Errorf("%w: commit: %w", ErrProof, err)
 	}
-	if commit.did != did {
-		return proven{}, fmt.Errorf("%w: a commit of %.100q", ErrProof, commit.did)
+	if signed.DID != did {
+		return proven{}, fmt.Errorf("%w: a commit of %.100q", ErrProof, signed.DID)
 	}
-	if err := key.HashAndVerify(commit.unsigned, commit.sig); err != nil { // low-S only
+	if err := signed.Verify(key); err != nil { // low-S only
 		return proven{}, fmt.Errorf("%w: %w", errSignature, err)
 	}
-	c, found, err := mst.Load(commit.data, at).Get(path)
+	c, found, err := mst.Load(signed.Data, at).Get(path)
 	if err != nil {
 		return proven{}, fmt.Errorf("%w: %w", ErrProof, err)
 	}
@@ -62,7 +63,7 @@ func verify(proof []byte, did syntax.DID, key atcrypto.PublicKey, path string) (
 	if err := dag.Check(record, dag.RecordLimits); err != nil {
 		return proven{}, fmt.Errorf("%w: %w", ErrSchema, err)
 	}
-	return proven{commit.rev, record}, nil
+	return proven{signed.Rev, record}, nil
 }
 
 // blocks are those of one proof.

@@ -129,7 +129,7 @@ func (a *account) inspect(ctx context.Context, r *repodb.Reader) error {
 	}
 	a.file.trusted = true
 	if k, usable := a.signer(); usable {
-		if err := commit.verify(k.Public); err != nil {
+		if err := commit.Verify(k.Public); err != nil {
 			a.bad(RuleSignature, place, "commit %s: %s", root.Commit, a.whoSigned(commit))
 			a.events.unsigned = true
 		}
@@ -161,7 +161,7 @@ func readRoot(root repodb.Root) (signed, error) {
 // not verify.
 func (a *account) whoSigned(c signed) string {
 	for _, k := range a.keys {
-		if k.Err == nil && !k.Signs() && c.verify(k.Public) == nil {
+		if k.Err == nil && !k.Signs() && c.Verify(k.Public) == nil {
 			return fmt.Sprintf("signed with %s, which is not the account's key now", k.Name)
 		}
 	}
@@ -172,7 +172,7 @@ func (a *account) whoSigned(c signed) string {
 // Without a usable key of its own nothing can be said, and that has been said.
 func (a *account) verifies(c signed) bool {
 	_, usable := a.signer()
-	return !usable || slices.ContainsFunc(a.keys, func(k keys.Held) bool { return k.Err == nil && c.verify(k.Public) == nil })
+	return !usable || slices.ContainsFunc(a.keys, func(k keys.Held) bool { return k.Err == nil && c.Verify(k.Public) == nil })
 }
 
 // holds looks for nodes that the log says the file has.
