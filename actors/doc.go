@@ -8,11 +8,13 @@
 //	├─ sequencer     singleton   order, group commit, publishing, crawl notices
 //	├─ accounts      singleton   sign-in, sessions, invites, e-mail tokens, saga steps
 //	├─ identities    singleton   DID documents and handles, one flight per DID
+//	├─ lexicons      singleton   schemas of record types that do not ship, if the operator wants them
 //	├─ sagas         router
 //	│  └─ <id>                   one per running story: sign-up, deletion, import …
 //	├─ repos         router      admit, activate, forward, passivate, retire, quarantine
 //	│  └─ <did>                  one per account that is in use
-//	└─ mailer · sweeper · replicator
+//	├─ sweeper       singleton   what nobody else comes by to remove
+//	└─ mailer · replicator
 //
 // Everything is supervised one-for-one and restarted, never escalated: one
 // account's trouble is nobody else's. Package mailbox is the runtime.
@@ -25,12 +27,15 @@
 //	sequencer    sequencer.sqlite and sequence.ceiling
 //	accounts     account.sqlite, and the index of accounts it publishes
 //	identities   did_cache.sqlite
+//	lexicons     lexicon_cache.sqlite
 //	repo <did>   actors/<xx>/<did>/store.sqlite, key and key.next, and the rows that say which blobs are kept
 //	saga <id>    nothing: its steps are rows of accounts, and it asks the owners of the rest
+//	sweeper      nothing: it asks the owners; what was renamed into actors/.trash is nobody's
 //
 // # Asks go one way
 //
-//	http → sagas → {repo, accounts, identities} → sequencer
+//	http → {sagas, sweeper} → {repo, accounts, identities} → sequencer
+//	http → lexicons → identities
 //
 // Nobody asks back, and no actor asks itself. That is why they cannot wait for
 // each other in a circle. Imports follow: mailbox ← sequencer ← repo, account,
@@ -38,9 +43,9 @@
 //
 // # Order of stopping
 //
-// http → sagas → repos → accounts → identities → sequencer. Each waits until the
-// one before has no turn left. Whatever a deadline cuts short is what a kill
-// would cut short: the log has it, and the next start replays it.
+// http → sagas → sweeper → repos → accounts → lexicons → identities → sequencer.
+// Each waits until the one before has no turn left. Whatever a deadline cuts short
+// is what a kill would cut short: the log has it, and the next start replays it.
 //
 // # Failure table
 //
@@ -70,11 +75,18 @@
 //	                           (ErrCrashed)
 //	a lookup of identities     that lookup                    identities      the next question              identity: TestPanicInALookup
 //	did_cache.sqlite           time                           identities      replaced by an empty one       identity: TestRestart
+//	a turn of lexicons         that answer (type unknown)     its host        the next write of that type    lexicon/resolver: TestAPanicInATurn
+//	a look-up of lexicons      that look-up; a stale copy     lexicons        a later write of that type     lexicon/resolver: TestStaleCopiesSurviveFailures
+//	                           is served on
+//	lexicon_cache.sqlite       time                           lexicons        replaced by an empty one       lexicon/resolver: TestTheFileOutlivesTheActor
 //	a story (saga)             its answer; its last step is   the stories'    itself, soon, or the start of  saga: TestAPanicOfOneStory, TestCrash,
 //	                           a row                          supervisor      the server                     TestCrashWhileSettling
 //	the stories' supervisor    answers of those who wait;     its host        fresh instance from the rows   saga: TestAPanicOfTheSupervisor
 //	                           stories stop between two
 //	                           steps
+//	a chore of the sweeper     the rest of that run           the sweeper     its next run                   sweeper: TestAPanicOfAChore
+//	a turn of the sweeper      which accounts uploaded        its host        the daily round                sweeper: TestAPanicInATurn
+//	                           something lately
 //	an account's file does     requests of that key (the      its shard       the next request after a       mailbox:
 //	not open                   error of Start)                                short pause                    TestStartErrorsAnswerEverythingAndAreTriedAgain
 //	a singleton's file does    every request to it            itself          itself, after a short pause    mailbox: TestASingletonTriesAFailedStartAgain

@@ -55,9 +55,10 @@ type Config struct {
 	InviteRequired bool
 	DIDDocs        bool
 	BlobLimit      int64
-	ImportLimit    int64 // bytes of a repository that is taken in
-	Imports        bool  // whether any is
-	BlobQuota      int64 // bytes of blobs that an account may keep; 0: any number
+	ImportLimit    int64         // bytes of a repository that is taken in
+	Imports        bool          // whether any is
+	UploadLifetime time.Duration // an upload that no record uses by then is removed
+	BlobQuota      int64         // bytes of blobs that an account may keep; 0: any number
 	Contact        string
 	PrivacyPolicy  string
 	TermsOfService string

@@ -30,6 +30,7 @@ import (
 	"troupe/actors/identity/plc"
 	"troupe/actors/mailbox"
 	"troupe/actors/repo"
+	"troupe/actors/sweeper"
 	"troupe/cmd/pds/devnet"
 	"troupe/sequencing"
 	"troupe/storage/blob/blobtest"
@@ -53,6 +54,7 @@ import (
 //	                             WANT is a status, or status:ErrorName; BODY is text, @file, hex:… or zeros:N;
 //	                             the body goes to stdout, the headers to stderr
 //	firehose CURSOR N            print N events from CURSOR (or "live"); also error frames
+//	sweep CHORE                  what the sweeper does of its own accord now and then; prints what it removed
 //	keep NAME REGEXP             set $NAME to the first group of REGEXP in the last answer
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
@@ -70,7 +72,7 @@ func TestScripts(t *testing.T) {
 			"server": verb((*scriptWorld).serverVerb), "restart": verb((*scriptWorld).restartVerb),
 			"halt": verb((*scriptWorld).haltVerb), "fsck": verb((*scriptWorld).fsckVerb),
 			"account": verb((*scriptWorld).accountVerb), "setstatus": verb((*scriptWorld).setStatusVerb),
-			"takedown": verb((*scriptWorld).takedownVerb), "tombstone": verb((*scriptWorld).tombstoneVerb),
+			"takedown": verb((*scriptWorld).takedownVerb), "sweep": verb((*scriptWorld).sweepVerb), "tombstone": verb((*scriptWorld).tombstoneVerb),
 			"bucket": verb((*scriptWorld).bucketVerb), "usebucket": verb((*scriptWorld).useBucketVerb), "moveblobs": verb((*scriptWorld).moveBlobsVerb),
 			"xrpc": verb((*scriptWorld).xrpcVerb), "firehose": verb((*scriptWorld).firehoseVerb), "keep": verb((*scriptWorld).keepVerb),
 		},
@@ -207,6 +209,14 @@ func (w *scriptWorld) accountVerb(ts *testscript.TestScript, args []string) {
 	if len(args) > 1 {
 		w.setStatusVerb(ts, args)
 	}
+}
+
+func (w *scriptWorld) sweepVerb(ts *testscript.TestScript, args []string) {
+	removed, err := mailbox.Ask(context.Background(), w.server.sweeper, sweeper.Sweep{Chore: sweeper.Chore(args[0])})
+	ts.Check(err)
+	out, err := json.Marshal(removed)
+	ts.Check(err)
+	fmt.Fprintf(ts.Stdout(), "%s\n", out)
 }
 
 func (w *scriptWorld) setStatusVerb(ts *testscript.TestScript, args []string) {

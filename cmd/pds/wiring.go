@@ -29,6 +29,7 @@ import (
 	"troupe/actors/repo"
 	"troupe/actors/saga"
 	"troupe/actors/sequencer"
+	"troupe/actors/sweeper"
 	"troupe/http"
 	"troupe/http/atproto"
 	"troupe/http/auth"
@@ -57,6 +58,7 @@ type Server struct {
 	accounts mailbox.Address[*account.Accounts]
 	sagas    mailbox.Address[*saga.Sagas]
 	repos    *mailbox.Router[*repo.Repo]
+	sweeper  mailbox.Address[*sweeper.Sweeper]
 	clock    *sequencing.Clock
 	blobs    blob.Store
 	spool    string             // folder of uploads under way
@@ -142,6 +144,9 @@ func NewServer(ctx context.Context, c Config, extra Extra, logger *slog.Logger) 
 		return nil, err
 	}
 	s.startRepos(system, log, seq, vault)
+	if err := s.startSweeper(system, ids); err != nil {
+		return nil, err
+	}
 	tokens := account.Tokens{Secret: []byte(c.JWTSecret), ServiceDID: c.DID}
 	passwords := account.NewPasswords(account.PasswordOptions{})
 	sagas, err := saga.Spawn(saga.Options{
@@ -283,7 +288,7 @@ func (s *Server) newHTTP(p httpParts) *http.Server {
 			DID: c.DID, URL: c.URL, Domains: c.Domains, Index: s.index, Accounts: p.accounts, Private: p.private,
 			SignIns: &account.SignIns{Accounts: p.accounts, Index: s.index, Reads: p.private, Passwords: p.passwords, Tokens: p.tokens, Floor: 350 * time.Millisecond},
 			Tokens:  p.tokens, Sagas: s.sagas, Repos: s.repos, Log: p.log, IDs: p.ids, Lexicons: lexicon.Embedded(), Types: p.types, Logger: s.log,
-			Blobs: s.blobs, SpoolDir: s.spool, Imports: s.newImporter(p.ids), ImportLimit: c.ImportLimit,
+			Blobs: sweeper.Watch(s.blobs, sweeper.Tell(s.sweeper)), SpoolDir: s.spool, Imports: s.newImporter(p.ids), ImportLimit: c.ImportLimit,
 			InviteRequired: c.InviteRequired, BlobLimit: c.BlobLimit, Contact: c.Contact, PrivacyPolicy: c.PrivacyPolicy,
 			TermsOfService: c.TermsOfService, DIDDocs: c.DIDDocs,
 		},

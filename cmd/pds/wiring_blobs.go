@@ -15,6 +15,7 @@ import (
 // readBlobs reads where blobs are kept and how many bytes one may have.
 func (c *Config) readBlobs(s *settings) {
 	c.BlobLimit = s.number("PDS_BLOB_UPLOAD_LIMIT", 5<<20)
+	c.UploadLifetime = s.millis("PDS_TEMP_BLOB_LIFETIME_MS", 24*time.Hour)
 	c.BlobQuota = s.number("PDS_ACCOUNT_BLOB_QUOTA", 0)
 	c.Blobs = s.text("PDS_BLOBSTORE_DISK_LOCATION")
 	c.BlobSpool = s.text("PDS_BLOBSTORE_DISK_TMP_LOCATION")

@@ -1,0 +1,79 @@
+package sweeper
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/bluesky-social/indigo/atproto/syntax"
+	"github.com/ipfs/go-cid"
+
+	"troupe/actors/account"
+	"troupe/actors/repo"
+	"troupe/storage/blob"
+)
+
+// Chore is one kind of sweeping.
+type Chore string
+
+// The chores.
+const (
+	Uploads    Chore = "uploads"
+	Blobs      Chore = "blobs"
+	Rows       Chore = "rows"
+	Identities Chore = "identities"
+	Trash      Chore = "trash"
+)
+
+// Kind is a kind of thing that is removed.
+type Kind string
+
+// The kinds.
+const (
+	KindUpload       Kind = "upload"
+	KindOrphan       Kind = "orphan"
+	KindRefreshToken Kind = "refresh_token"
+	KindEmailToken   Kind = "email_token"
+	KindMail         Kind = "mail"
+	KindIdentity     Kind = "identity"
+	KindTrash        Kind = "trash"
+)
+
+// Report is how many of each kind a chore removed. It is never changed once given out.
+type Report map[Kind]int64
+
+// ErrNoChore: there is no chore of that name, or nothing to do it with.
+var ErrNoChore = errors.New("sweeper: no such chore")
+
+// Options of the sweeper. A function that is nil makes its chore one that there is not.
+type Options struct {
+	Blobs       blob.Store
+	SweepBlobs  func(context.Context, syntax.DID, repo.SweepBlobs) (int64, error)
+	OrphanBlobs func(context.Context, syntax.DID, repo.OrphanBlobs) ([]cid.Cid, error)
+
+	SweepExpired   func(context.Context, account.SweepExpired) (account.Expired, error)
+	TrimIdentities func(context.Context) (int, error)
+	Trash          string // folder of what deleted accounts left; "": none
+
+	UploadLifetime time.Duration // an upload that no record uses by then goes; 0: 24 hours
+	Pause          time.Duration // between two accounts, or two pieces of one; 0: 50 ms
+	Now            func() time.Time
+	Log            *slog.Logger
+}
+
+func (o Options) withDefaults() Options {
+	if o.UploadLifetime == 0 {
+		o.UploadLifetime = 24 * time.Hour
+	}
+	if o.Pause == 0 {
+		o.Pause = 50 * time.Millisecond
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	return o
+}
