@@ -196,6 +196,7 @@ func TestAPanicInATurn(t *testing.T) {
 			w.upload(did(i), cidOf(i), true)
 		}
 		time.Sleep(23 * time.Hour)
+		w.locked(func() { w.takes = 10 * time.Second })
 		under := make(chan error, 1)
 		go func() {
 			_, err := mailbox.Ask(context.Background(), w.at, Sweep{Chore: Blobs})
@@ -209,6 +210,9 @@ func TestAPanicInATurn(t *testing.T) {
 		if err := <-under; !errors.Is(err, mailbox.ErrCrashed) {
 			t.Errorf("who had asked for a chore got %v", err)
 		}
+		mailbox.Post(context.Background(), w.at, Sweep{Chore: Blobs}, func(Report, error) {}) // the owner asked before still has its turn
+		time.Sleep(time.Minute)
+		w.locked(func() { w.takes = 0 })
 		time.Sleep(26 * time.Hour)
 		for i := range 100 {
 			if w.has(did(i), cidOf(i)) {

@@ -50,6 +50,7 @@ type world struct {
 	asked  map[syntax.DID]int
 	atOnce int // owners that are being asked
 	most   int
+	takes  time.Duration // an owner's answer, whatever becomes of the question; 0: a moment
 	panics int
 	tokens int // refresh tokens that ended, of which some
 	piece  int // go at a time
@@ -103,8 +104,9 @@ func (w *world) enter(ctx context.Context, d syntax.DID) (*owner, func(), error)
 		w.atOnce--
 		w.mu.Unlock()
 	}
+	takes := max(w.takes, time.Millisecond)
 	w.mu.Unlock()
-	time.Sleep(time.Millisecond)
+	time.Sleep(takes)
 	w.mu.Lock()
 	if w.panics > 0 {
 		w.panics--
