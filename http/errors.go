@@ -113,6 +113,7 @@ var table = []struct {
 	{mailbox.ErrQuarantined, 503, "NotEnoughResources", "The repository is unavailable"},
 	{mailbox.ErrStopped, 503, "NotEnoughResources", "The server is shutting down"},
 	{sequencing.ErrClockJump, 503, "NotEnoughResources", "The server's clock is being checked"},
+	{atproto.ErrForeign, 502, "UpstreamFailure", "The service that was asked did not answer"},
 	{identity.ErrDocument, 502, "UpstreamFailure", "The DID document is not valid"},
 	{identity.ErrHandleUnavailable, 502, "UpstreamFailure", "Identity could not be resolved"},
 	{identity.ErrUnavailable, 502, "UpstreamFailure", "Identity could not be resolved"},

@@ -63,6 +63,7 @@ type Config struct {
 	PrivacyPolicy  string
 	TermsOfService string
 
+	AppView string // URL of the service that knows about other servers' accounts; "": none
 	Metrics string // address of the metrics listener; "": none
 	Dev     bool
 }
@@ -102,6 +103,7 @@ func readConfig(s *settings) (Config, error) {
 	c.BackfillWindow = s.millis("PDS_REPO_BACKFILL_LIMIT_MS", 24*time.Hour)
 	c.InviteRequired = s.flag("PDS_INVITE_REQUIRED", true)
 	c.readImports(s)
+	c.AppView = s.text("PDS_BSKY_APP_VIEW_URL")
 	c.Metrics = s.text("PDS_METRICS_ADDRESS")
 	return c, s.err
 }

@@ -49,6 +49,8 @@ import (
 //	bucket                       open a bucket
 //	usebucket both|only          restart with it, beside the folder of blobs or without
 //	moveblobs CODE REGEXP [dry]  pds blobs move: its exit code, and what it prints
+//	upstream STATUS TYPE BODY    start, or change, the service that knows about other servers' accounts
+//	asked REGEXP                 what that service was asked last
 //	tombstone NAME               end the account's DID in the PLC directory
 //	xrpc [-as NAME | -refresh NAME | -admin | -bearer TOKEN] [-H 'K: v']… WANT METHOD PATH [BODY]
 //	                             WANT is a status, or status:ErrorName; BODY is text, @file, hex:… or zeros:N;
@@ -73,6 +75,7 @@ func TestScripts(t *testing.T) {
 			"halt": verb((*scriptWorld).haltVerb), "fsck": verb((*scriptWorld).fsckVerb),
 			"account": verb((*scriptWorld).accountVerb), "setstatus": verb((*scriptWorld).setStatusVerb),
 			"takedown": verb((*scriptWorld).takedownVerb), "sweep": verb((*scriptWorld).sweepVerb), "tombstone": verb((*scriptWorld).tombstoneVerb),
+			"upstream": verb((*scriptWorld).upstreamVerb), "asked": verb((*scriptWorld).askedVerb),
 			"bucket": verb((*scriptWorld).bucketVerb), "usebucket": verb((*scriptWorld).useBucketVerb), "moveblobs": verb((*scriptWorld).moveBlobsVerb),
 			"xrpc": verb((*scriptWorld).xrpcVerb), "firehose": verb((*scriptWorld).firehoseVerb), "keep": verb((*scriptWorld).keepVerb),
 		},
@@ -94,6 +97,7 @@ type scriptWorld struct {
 	settings map[string]string
 	plc      *devnet.PLC
 	rotation atcrypto.PrivateKey
+	upstream *upstream
 	bucket   *blobtest.Bucket // nil: none is open
 	server   *Server
 	cancel   context.CancelFunc
@@ -185,6 +189,9 @@ func (w *scriptWorld) haltVerb(ts *testscript.TestScript, _ []string) { ts.Check
 
 func (w *scriptWorld) stop() error {
 	err := w.halt()
+	if w.upstream != nil {
+		w.upstream.server.Close()
+	}
 	if w.plc != nil {
 		w.plc.Close()
 	}

@@ -18,6 +18,8 @@ var (
 	ErrLongPassword = errors.New("atproto: password is too long")
 	// ErrHandleNotFound: a handle under one of this server's domains that nobody has.
 	ErrHandleNotFound = errors.New("atproto: handle not found")
+	// ErrForeign: the service that knows about other servers' accounts gave no answer.
+	ErrForeign = errors.New("atproto: upstream service failed")
 	// ErrHandleUnresolved: no DID could be found for a handle.
 	ErrHandleUnresolved = errors.New("atproto: unable to resolve handle")
 )

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/url"
 	"time"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
@@ -41,12 +42,30 @@ func (v RecordView) AppendJSON(dst []byte) ([]byte, error) {
 	return append(dst, '}'), err
 }
 
-// GetRecord reads one record of an account of this server.
-func (h Repo) GetRecord(ctx context.Context, _ auth.Nobody, in GetRecordIn) (RecordView, error) {
+// GetRecord reads one record: a RecordView of an account of this server, or of
+// any other whatever those who know about it answer.
+func (h Repo) GetRecord(ctx context.Context, _ auth.Nobody, in GetRecordIn) (any, error) {
 	a, ok := h.account(in.Repo)
-	if !ok || !a.Active() {
-		return RecordView{}, in.missing()
+	switch {
+	case ok && a.Active():
+		return h.record(ctx, a.DID, in)
+	case h.Foreign == nil:
+		return nil, in.missing()
 	}
+	return h.Foreign.Query(ctx, methodGetRecord, in.query())
+}
+
+const methodGetRecord syntax.NSID = "com.atproto.repo.getRecord"
+
+func (in GetRecordIn) query() string {
+	q := url.Values{"repo": {in.Repo.String()}, "collection": {in.Collection.String()}, "rkey": {in.RKey.String()}}
+	if in.CID != "" {
+		q.Set("cid", in.CID)
+	}
+	return q.Encode()
+}
+
+func (h Repo) record(ctx context.Context, did syntax.DID, in GetRecordIn) (RecordView, error) {
 	m := repo.GetRecord{Collection: in.Collection, RKey: in.RKey}
 	if in.CID != "" {
 		c, err := parseCID("cid", in.CID)
@@ -55,14 +74,14 @@ func (h Repo) GetRecord(ctx context.Context, _ auth.Nobody, in GetRecordIn) (Rec
 		}
 		m.CID = c
 	}
-	found, err := mailbox.Ask(ctx, h.repo(a.DID), m)
+	found, err := mailbox.Ask(ctx, h.repo(did), m)
 	switch {
 	case errors.Is(err, repo.ErrRecordNotFound):
 		return RecordView{}, in.missing()
 	case err != nil:
 		return RecordView{}, err
 	}
-	return RecordView{URI: uri(a.DID, in.Collection, in.RKey), CID: found.CID, Record: found.Bytes}, nil
+	return RecordView{URI: uri(did, in.Collection, in.RKey), CID: found.CID, Record: found.Bytes}, nil
 }
 
 // missing says that there is no such record, in the words of the request.

@@ -31,6 +31,7 @@ type Service struct {
 	Repos    *mailbox.Router[*repo.Repo]
 	Log      sequencing.Log // heads, for reads that wake nobody
 	IDs      mailbox.Address[*identity.Identities]
+	Foreign  Foreign // nil: nothing is known of other servers' accounts
 	Lexicons *lexicon.Catalog
 	Types    RecordTypes // of records that Lexicons does not know; nil: none
 	Logger   *slog.Logger

@@ -67,7 +67,7 @@ func LooseParams() Option { return func(r *Route) { r.loose = true } }
 
 // Query makes the route of a GET method. P is a struct with `query:"name"` fields (strings and types made of them,
 // int, bool, slices of these, pointers for what may be absent), or None. O is a struct for encoding/json, a Stream,
-// a Content, or None.
+// a Content, or None; or any, for an answer that is now one of these and then another.
 //
 // The handler's context ends when the client goes away, and after Options.Timeout unless O is a Stream or a Content.
 func Query[C, P, O any](nsid string, v Verifier[C], h func(context.Context, C, P) (O, error), opts ...Option) Route {
