@@ -50,18 +50,14 @@ type BatchResult struct {
 
 // ApplyWrites makes several writes one commit.
 func (h Repo) ApplyWrites(ctx context.Context, who auth.Writer, in ApplyWritesIn) (ApplyWritesOut, error) {
-	a, err := h.own(who, in.Repo)
+	did, commit, err := h.target(who, in.Repo, in.SwapCommit)
 	if err != nil {
 		return ApplyWritesOut{}, err
 	}
 	if len(in.Writes) > sequencing.MaxCommitOps {
 		return ApplyWritesOut{}, repo.ErrTooManyWrites
 	}
-	swap, err := parseSwapCommit(in.SwapCommit)
-	if err != nil {
-		return ApplyWritesOut{}, err
-	}
-	m := repo.ApplyWrites{Writes: make([]repo.Write, len(in.Writes)), SwapCommit: swap}
+	m := repo.ApplyWrites{Writes: make([]repo.Write, len(in.Writes)), SwapCommit: commit}
 	statuses := make([]string, len(in.Writes))
 	asking, cancel := context.WithTimeout(ctx, batchPatience)
 	defer cancel()
@@ -70,7 +66,7 @@ func (h Repo) ApplyWrites(ctx context.Context, who auth.Writer, in ApplyWritesIn
 			return ApplyWritesOut{}, err
 		}
 	}
-	r, err := h.write(ctx, a.DID, m)
+	r, err := h.write(ctx, did, m)
 	if err != nil {
 		return ApplyWritesOut{}, err
 	}
@@ -78,7 +74,7 @@ func (h Repo) ApplyWrites(ctx context.Context, who auth.Writer, in ApplyWritesIn
 	for i, w := range r.Results {
 		out.Results[i] = BatchResult{Type: applyWrites + "#" + string(w.Action) + "Result"}
 		if w.Action != sequencing.ActionDelete {
-			out.Results[i].URI, out.Results[i].CID = uri(a.DID, w.Collection, w.RKey), cidText(w.CID)
+			out.Results[i].URI, out.Results[i].CID = uri(did, w.Collection, w.RKey), cidText(w.CID)
 			out.Results[i].ValidationStatus = statuses[i]
 		}
 	}

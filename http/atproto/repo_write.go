@@ -121,7 +121,7 @@ func (out RecordOut) AppendJSON(dst []byte) ([]byte, error) {
 
 // CreateRecord writes a new record.
 func (h Repo) CreateRecord(ctx context.Context, who auth.Writer, in CreateRecordIn) (RecordOut, error) {
-	a, err := h.own(who, in.Repo)
+	did, commit, err := h.target(who, in.Repo, in.SwapCommit)
 	if err != nil {
 		return RecordOut{}, err
 	}
@@ -129,19 +129,11 @@ func (h Repo) CreateRecord(ctx context.Context, who auth.Writer, in CreateRecord
 	if err != nil {
 		return RecordOut{}, err
 	}
-	swap, err := parseSwapCommit(in.SwapCommit)
-	if err != nil {
-		return RecordOut{}, err
-	}
-	r, err := h.write(ctx, a.DID, repo.ApplyWrites{
+	return h.writeRecord(ctx, did, v.status, repo.ApplyWrites{
 		Writes:     []repo.Write{{Action: sequencing.ActionCreate, Collection: in.Collection, RKey: in.RKey, Record: v.record}},
-		SwapCommit: swap,
+		SwapCommit: commit,
 		Suppress:   in.Validate == nil || *in.Validate,
 	})
-	if err != nil {
-		return RecordOut{}, err
-	}
-	return recordOut(a.DID, r, v.status), nil
 }
 
 // PutRecordIn is the input of com.atproto.repo.putRecord. A swapRecord of null
@@ -158,18 +150,14 @@ type PutRecordIn struct {
 
 // PutRecord creates or replaces a record; an equal one makes no commit.
 func (h Repo) PutRecord(ctx context.Context, who auth.Writer, in PutRecordIn) (RecordOut, error) {
-	a, err := h.own(who, in.Repo)
+	did, commit, err := h.target(who, in.Repo, in.SwapCommit)
 	if err != nil {
 		return RecordOut{}, err
 	}
-	if in.Record, err = h.upgradeProfile(ctx, a.DID, in); err != nil {
+	if in.Record, err = h.upgradeProfile(ctx, did, in); err != nil {
 		return RecordOut{}, err
 	}
 	v, err := h.validate(ctx, in.Collection, in.RKey, in.Record, in.Validate)
-	if err != nil {
-		return RecordOut{}, err
-	}
-	commit, err := parseSwapCommit(in.SwapCommit)
 	if err != nil {
 		return RecordOut{}, err
 	}
@@ -177,21 +165,11 @@ func (h Repo) PutRecord(ctx context.Context, who auth.Writer, in PutRecordIn) (R
 	if err != nil {
 		return RecordOut{}, err
 	}
-	r, err := h.write(ctx, a.DID, repo.ApplyWrites{
+	return h.writeRecord(ctx, did, v.status, repo.ApplyWrites{
 		Writes:     []repo.Write{{Action: sequencing.ActionUpdate, Collection: in.Collection, RKey: in.RKey, Record: v.record, Swap: swap}},
 		SwapCommit: commit,
 		Upsert:     true,
 	})
-	if err != nil {
-		return RecordOut{}, err
-	}
-	return recordOut(a.DID, r, v.status), nil
-}
-
-func recordOut(did syntax.DID, r repo.WriteResult, status string) RecordOut {
-	// Suppressed duplicates have no result: the one result is the write asked for.
-	w := r.Results[len(r.Results)-1]
-	return RecordOut{URI: uri(did, w.Collection, w.RKey), CID: cidText(w.CID), Commit: commitMeta(r.Commit), ValidationStatus: status}
 }
 
 // DeleteRecordIn is the input of com.atproto.repo.deleteRecord.
@@ -210,11 +188,7 @@ type DeleteRecordOut struct {
 
 // DeleteRecord deletes a record, or ensures that it does not exist.
 func (h Repo) DeleteRecord(ctx context.Context, who auth.Writer, in DeleteRecordIn) (DeleteRecordOut, error) {
-	a, err := h.own(who, in.Repo)
-	if err != nil {
-		return DeleteRecordOut{}, err
-	}
-	commit, err := parseSwapCommit(in.SwapCommit)
+	did, commit, err := h.target(who, in.Repo, in.SwapCommit)
 	if err != nil {
 		return DeleteRecordOut{}, err
 	}
@@ -226,8 +200,30 @@ func (h Repo) DeleteRecord(ctx context.Context, who auth.Writer, in DeleteRecord
 		}
 		w.Swap = repo.Swap{Set: true, CID: c}
 	}
-	r, err := h.write(ctx, a.DID, repo.ApplyWrites{Writes: []repo.Write{w}, SwapCommit: commit, MissingOK: true})
+	r, err := h.write(ctx, did, repo.ApplyWrites{Writes: []repo.Write{w}, SwapCommit: commit, MissingOK: true})
 	return DeleteRecordOut{Commit: commitMeta(r.Commit)}, err
+}
+
+// target is the repository that a write names, the session's own, and the commit
+// that it must be at: Undef for any.
+func (h Repo) target(who auth.Writer, at syntax.AtIdentifier, swapCommit *string) (syntax.DID, cid.Cid, error) {
+	a, err := h.own(who, at)
+	if err != nil || swapCommit == nil {
+		return a.DID, cid.Undef, err
+	}
+	c, err := parseCID("swapCommit", *swapCommit)
+	return a.DID, c, err
+}
+
+// writeRecord writes one record, of which its lexicon said status.
+func (h Repo) writeRecord(ctx context.Context, did syntax.DID, status string, m repo.ApplyWrites) (RecordOut, error) {
+	r, err := h.write(ctx, did, m)
+	if err != nil {
+		return RecordOut{}, err
+	}
+	// Suppressed duplicates have no result: the one result is the write asked for.
+	w := r.Results[len(r.Results)-1]
+	return RecordOut{URI: uri(did, w.Collection, w.RKey), CID: cidText(w.CID), Commit: commitMeta(r.Commit), ValidationStatus: status}, nil
 }
 
 // write asks the account's actor. A client that leaves before the write is
@@ -242,13 +238,6 @@ func parseCID(field, s string) (cid.Cid, error) {
 		return cid.Undef, Invalid{"InvalidRequest", "Input/" + field + " must be a cid string"}
 	}
 	return c, nil
-}
-
-func parseSwapCommit(s *string) (cid.Cid, error) {
-	if s == nil {
-		return cid.Undef, nil
-	}
-	return parseCID("swapCommit", *s)
 }
 
 // parseSwapRecord tells absent (no condition) from null (must not exist).
