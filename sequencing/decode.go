@@ -68,16 +68,16 @@ func decodeCommit(r *dag.Reader) (f CommitFrame, seq Seq, err error) {
 		case "ops":
 			f.Ops, err = decodeOps(r)
 		case "rev":
-			f.Rev, err = decodeTID(r)
+			f.Rev, err = text[syntax.TID](r)
 		case "seq":
 			seq, err = decodeSeq(r)
 		case "repo":
-			f.Repo, err = decodeDID(r)
+			f.Repo, err = text[syntax.DID](r)
 		case "time":
 			f.Time, err = decodeTime(r)
 		case "since":
 			if !r.IsNull() {
-				f.Since, err = decodeTID(r)
+				f.Since, err = text[syntax.TID](r)
 			}
 		case "blocks":
 			f.Blocks, err = r.Bytes()
@@ -112,9 +112,7 @@ func decodeOps(r *dag.Reader) ([]RepoOp, error) {
 			case "prev":
 				op.Prev, err = r.CID()
 			case "action":
-				var s string
-				s, err = r.Text()
-				op.Action = Action(s)
+				op.Action, err = text[Action](r)
 			default:
 				err = r.Skip()
 			}
@@ -135,9 +133,9 @@ func decodeSync(r *dag.Reader) (f SyncFrame, seq Seq, err error) {
 	err = eachField(r, func(key string) (err error) {
 		switch key {
 		case "did":
-			f.DID, err = decodeDID(r)
+			f.DID, err = text[syntax.DID](r)
 		case "rev":
-			f.Rev, err = decodeTID(r)
+			f.Rev, err = text[syntax.TID](r)
 		case "seq":
 			seq, err = decodeSeq(r)
 		case "time":
@@ -156,15 +154,13 @@ func decodeIdentity(r *dag.Reader) (f IdentityFrame, seq Seq, err error) {
 	err = eachField(r, func(key string) (err error) {
 		switch key {
 		case "did":
-			f.DID, err = decodeDID(r)
+			f.DID, err = text[syntax.DID](r)
 		case "seq":
 			seq, err = decodeSeq(r)
 		case "time":
 			f.Time, err = decodeTime(r)
 		case "handle":
-			var s string
-			s, err = r.Text()
-			f.Handle = syntax.Handle(s)
+			f.Handle, err = text[syntax.Handle](r)
 		default:
 			err = r.Skip()
 		}
@@ -177,7 +173,7 @@ func decodeAccount(r *dag.Reader) (f AccountFrame, seq Seq, err error) {
 	err = eachField(r, func(key string) (err error) {
 		switch key {
 		case "did":
-			f.DID, err = decodeDID(r)
+			f.DID, err = text[syntax.DID](r)
 		case "seq":
 			seq, err = decodeSeq(r)
 		case "time":
@@ -226,14 +222,11 @@ func decodeSeq(r *dag.Reader) (Seq, error) {
 	return Seq(n), err
 }
 
-func decodeDID(r *dag.Reader) (syntax.DID, error) {
+// text reads a string of one of the domain's types. Its syntax is not checked:
+// it was when the frame was made.
+func text[T ~string](r *dag.Reader) (T, error) {
 	s, err := r.Text()
-	return syntax.DID(s), err
-}
-
-func decodeTID(r *dag.Reader) (syntax.TID, error) {
-	s, err := r.Text()
-	return syntax.TID(s), err
+	return T(s), err
 }
 
 func decodeTime(r *dag.Reader) (time.Time, error) {
