@@ -33,7 +33,7 @@ type benchCommand struct {
 	Duration      time.Duration `help:"Measured time of a scenario." default:"3s"`
 	Warmup        time.Duration `help:"Time before it." default:"1s"`
 	Rounds        int           `help:"How often each scenario runs; 2 with --against." default:"0"`
-	Records       int           `help:"Records of the repository that get-repo exports." default:"10000"`
+	Records       int           `help:"Records of the repository that get-repo exports and import-repo imports." default:"10000"`
 	Subscribers   int           `help:"Subscribers of the firehose scenarios." default:"50"`
 	Stalled       int           `help:"Subscribers more, that never read."`
 	Rate          float64       `help:"Writes a second of firehose-fanout." default:"20"`

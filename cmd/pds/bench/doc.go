@@ -29,6 +29,8 @@
 // beside its data. The reference server is installed in the state directory by
 // [InstallReference], and its data stays there: it signs up few a second.
 //
+// A repository that is imported lies in a temporary file during its scenario.
+//
 // # Errors
 //
 // What a server answers wrongly is counted by the XRPC name of the error and
@@ -68,6 +70,13 @@
 // else: it waits until the counts stand still. Memory of an awake account is
 // the growth over as many requests to one account, so that what requests leave
 // on the heap is not in it; below a few hundred accounts it is noise.
+//
+// An import is of a repository that the same server exported, stripped of its
+// commit and given to a new account under one of that account's own. Importing
+// an export where it came from would change nothing, and cost a server that
+// notices little. Such a commit is signed by nobody's key; that is no obstacle,
+// since accounts that move have another key than before. What is as large as a
+// repository goes through files and net/http: a 1 MB blob is sent as any request.
 //
 // Many accounts are made like any other, by createAccount, and kept with the
 // data of the run. It takes minutes, once. Rejected: a hidden command that

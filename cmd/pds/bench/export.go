@@ -15,11 +15,18 @@ const exporters = 2
 // largeBatch is how many records of the large repository are made at a time.
 const largeBatch = 200
 
-func getRepo(ctx context.Context, t *target, o Options) (tally, error) {
+func getRepo(ctx context.Context, t *target, o Options) (sum tally, err error) {
 	a, err := t.large(ctx, o.Records)
 	if err != nil {
 		return tally{}, fmt.Errorf("large repository: %w", err)
 	}
+	if t.Process != nil { // one that has just written all this has memory to spare
+		if err := t.restart(ctx, 0); err != nil {
+			return tally{}, err
+		}
+	}
+	watched := watchMemory(t.PID)
+	defer func() { sum.rssGrown = watched() }()
 	request := appendGet(nil, t.to, "com.atproto.sync.getRepo", params("did", a.DID.String()), "")
 	body, _, err := t.slow.call(request, false)
 	if err != nil {
@@ -29,7 +36,7 @@ func getRepo(ctx context.Context, t *target, o Options) (tally, error) {
 		return tally{}, fmt.Errorf("the export is wrong: %w", err)
 	}
 	t.slow.body = nil // some megabytes that no other call needs
-	sum, _, err := t.run(ctx, o, job{workers: min(exporters, o.Workers), op: func(w *worker) error {
+	sum, _, err = t.run(ctx, o, job{workers: min(exporters, o.Workers), op: func(w *worker) error {
 		_, size, err := w.call(request, true)
 		w.bytes += size
 		return err

@@ -30,6 +30,10 @@ type fakePDS struct {
 	limit    int64  // creates after which it answers 429; 0: never
 	fresh    bool   // knows no account
 	without  string // a method that it does not have
+	batches  bool   // takes them
+	blobs    sync.Map
+	imported atomic.Pointer[[]byte]
+	lies     atomic.Bool // keeps no import and gives out other blobs
 }
 
 func newFake(t *testing.T, f *fakePDS) Server {
@@ -83,6 +87,18 @@ func (f *fakePDS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "repo.describeRepo":
 		pub, _ := f.key.PublicKey()
 		fmt.Fprintf(w, `{"didDoc":{"verificationMethod":[{"id":"did:plc:one#atproto","publicKeyMultibase":%q}]}}`, pub.Multibase())
+	case "repo.uploadBlob":
+		f.uploadBlob(w, r)
+	case "sync.getBlob":
+		f.getBlob(w, r)
+	case "repo.importRepo":
+		f.importRepo(w, r)
+	case "sync.getRepo":
+		f.getRepo(w, r)
+	case "repo.applyWrites", "repo.putRecord":
+		if !f.batches {
+			refuse(w, 400, "RecordNotFound")
+		}
 	default:
 		refuse(w, 400, "RecordNotFound")
 	}

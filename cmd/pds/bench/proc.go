@@ -96,6 +96,33 @@ func residentMemory(pid int) int64 {
 	return procField(fmt.Sprintf("/proc/%d/status", pid), "VmRSS:") << 10
 }
 
+// watchMemory reads the memory of a server until it is told to stop, and then
+// says by how much the highest was above the first.
+func watchMemory(pid int) (grown func() int64) {
+	if pid == 0 {
+		return func() int64 { return 0 }
+	}
+	first := residentMemory(pid)
+	highest := first
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for {
+			highest = max(highest, residentMemory(pid))
+			select {
+			case <-stop:
+				return
+			case <-time.After(20 * time.Millisecond):
+			}
+		}
+	}()
+	return func() int64 {
+		close(stop)
+		<-stopped
+		return max(highest, residentMemory(pid)) - first
+	}
+}
+
 // procField is the number behind a label, 0 when there is none.
 func procField(path, label string) int64 {
 	text, err := os.ReadFile(path)

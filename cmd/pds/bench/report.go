@@ -73,7 +73,7 @@ func newRow(server string, s scenario, t *tally, failure error) Row {
 	if r.Unit == "" {
 		r.Unit = "requests"
 	}
-	if s.name != "get-repo" && s.name != "firehose-backfill" {
+	if !s.bytes {
 		r.MBs = 0
 	}
 	if len(t.rates) > 0 {

@@ -79,13 +79,20 @@ func appendGet(dst []byte, to endpoint, method, query, token string) []byte {
 	return append(appendHead(dst, to, "Bearer ", token), "\r\n"...)
 }
 
-// appendPost is a complete request with a JSON body.
+// appendPost is a complete request with a JSON body, or with none.
 func appendPost(dst []byte, to endpoint, method, scheme, token string, body []byte) []byte {
+	return appendBody(dst, to, method, scheme, token, "application/json", body)
+}
+
+// appendBody is a complete request with a body of any type.
+func appendBody(dst []byte, to endpoint, method, scheme, token, contentType string, body []byte) []byte {
 	dst = append(dst, "POST /xrpc/"...)
 	dst = append(dst, method...)
 	dst = appendHead(dst, to, scheme, token)
 	if body != nil {
-		dst = append(dst, "Content-Type: application/json\r\n"...)
+		dst = append(dst, "Content-Type: "...)
+		dst = append(dst, contentType...)
+		dst = append(dst, "\r\n"...)
 	}
 	dst = append(dst, "Content-Length: "...)
 	dst = strconv.AppendInt(dst, int64(len(body)), 10)

@@ -33,7 +33,7 @@ type Options struct {
 	Warmup      time.Duration
 	Duration    time.Duration // of the measured phase
 	Rounds      int           // of each scenario, the servers in turns
-	Records     int           // of the repository that is exported
+	Records     int           // of the repository that is exported and imported
 	Subscribers int
 	Stalled     int     // subscribers that never read, beside those that do
 	Rate        float64 // writes a second of firehose-fanout

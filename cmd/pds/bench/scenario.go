@@ -14,6 +14,7 @@ type scenario struct {
 	usual   bool // part of the set that is run when none is named
 	cold    bool // wants a server that keeps few accounts awake
 	started bool // only possible with a server that the run started
+	bytes   bool // of bodies matter: MB/s are shown
 	unit    string
 	run     func(ctx context.Context, t *target, o Options) (tally, error)
 }
@@ -37,7 +38,10 @@ var scenarios = []scenario{
 	{name: "get-session", help: "getSession: the price of a token", run: getSession},
 	{name: "create-session", unit: "sessions", help: "createSession: a password is hashed", run: createSession},
 	{name: "create-account", unit: "accounts", help: "createAccount, with a PLC operation", run: createAccount},
-	{name: "get-repo", usual: true, unit: "exports", help: "getRepo of one large repository by two readers", run: getRepo},
+	{name: "get-repo", usual: true, bytes: true, unit: "exports", help: "getRepo of one large repository by two readers", run: getRepo},
+	{name: "import-repo", bytes: true, unit: "records", help: "importRepo of that repository into new accounts, one at a time", run: importRepo},
+	{name: "upload-blob", bytes: true, help: "uploadBlob of 1 MB each", run: uploadBlob},
+	{name: "get-blob", bytes: true, help: "getBlob of 1 MB each", run: getBlob},
 	{name: "cold-read", cold: true, help: "getRecord in accounts that are asleep", run: coldRead},
 	{name: "cold-write", cold: true, help: "createRecord in accounts that are asleep", run: coldWrite},
 	{name: "disk-per-post", unit: "posts", help: "createRecord, and everything that is written later because of it", run: diskPerPost},
@@ -47,7 +51,7 @@ var scenarios = []scenario{
 	{name: "firehose-fanout", usual: true, help: "paced writes and their lag at every subscriber", run: firehosePaced},
 	{name: "firehose-flat", help: "writes as fast as they go, deliveries a second", run: firehoseFlat},
 	{name: "firehose-crowd", help: "paced writes in turns without and with a crowd of subscribers: does it delay them?", run: firehoseCrowd},
-	{name: "firehose-backfill", unit: "events", help: "the whole firehose from cursor 0 to one subscriber", run: firehoseBackfill},
+	{name: "firehose-backfill", bytes: true, unit: "events", help: "the whole firehose from cursor 0 to one subscriber", run: firehoseBackfill},
 }
 
 // choose finds scenarios by name; "all" is every one, no name the usual ones.

@@ -19,8 +19,9 @@ type account struct {
 	Password string        `json:"password"`
 	Access   string        `json:"access"`
 	Refresh  string        `json:"refresh"`
-	Seeded   int           `json:"seeded"`  // records with the keys seedKey(0…)
-	Records  int           `json:"records"` // at least so many in all; only kept for an account that is exported
+	Seeded   int           `json:"seeded"`         // records with the keys seedKey(0…)
+	Blob     string        `json:"blob,omitempty"` // CID of a blob that a record points at
+	Records  int           `json:"records"`        // at least so many in all; only kept for an account that is exported
 }
 
 // state is what the next run on the same server can use again.
