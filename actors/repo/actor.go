@@ -48,6 +48,7 @@ type Repo struct {
 	flight  *flight // the chain on its way, or nil
 
 	importing *importing // or nil
+	enlarged  bool       // the file's cache is that of an import
 	leftovers bool       // the file has import tables that are to go
 	clearing  bool       // a turn that removes some of them is due
 

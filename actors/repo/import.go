@@ -23,6 +23,10 @@ type importing struct {
 	nodes, records int // staged so far
 }
 
+// importCacheKiB is the page cache while an import is staged: its indexes are
+// filled in no order, so that nearly every row touches another page of them.
+const importCacheKiB = 16 << 10
+
 // leftoverRows is about how many rows are removed in one turn.
 const leftoverRows = 400
 
@@ -57,7 +61,10 @@ func (r *Repo) begin(m BeginImport) (Begun, error) {
 	if err := r.written(err); err != nil {
 		return Begun{}, err
 	}
-	r.importing = next
+	if err := r.db.SetCache(context.Background(), importCacheKiB); err != nil {
+		return Begun{}, r.unexpected(err)
+	}
+	r.importing, r.enlarged = next, true
 	return Begun{next.id, rev}, nil
 }
 
@@ -193,6 +200,9 @@ func (r *Repo) clearSome() error {
 	case err != nil:
 		panic(fmt.Errorf("repo: %s: remove what an import left: %w", r.did, err))
 	}
-	r.leftovers = !done
+	if r.leftovers = !done; done && r.enlarged {
+		r.enlarged = false
+		r.reopen(context.Background(), !r.db.Alone()) // memory that SQLite has taken it keeps until then
+	}
 	return nil
 }

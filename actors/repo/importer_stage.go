@@ -18,8 +18,8 @@ import (
 
 const (
 	// A batch is staged in one turn; others that ask the account wait that long.
-	maxStageBytes = 256 << 10
-	maxStageItems = 512
+	maxStageBytes = 512 << 10
+	maxStageItems = 2048
 	// maxCollections is how many collections an imported repository may have.
 	maxCollections = 4096
 )

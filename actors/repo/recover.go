@@ -85,11 +85,13 @@ func (r *Repo) openFile(ctx context.Context) (err error) {
 // snapshots can be opened. It is kept until the actor leaves: who was exported
 // once may be again. Without a handle the actor is nothing: a fresh activation
 // finds out.
-func (r *Repo) share(ctx context.Context) {
+func (r *Repo) share(ctx context.Context) { r.reopen(ctx, true) }
+
+func (r *Repo) reopen(ctx context.Context, shared bool) {
 	if err := r.db.Close(); err != nil {
 		r.Logger.Warn("close account file", "did", r.did, "err", err)
 	}
-	db, err := repodb.Open(context.WithoutCancel(ctx), r.dir, r.did, repodb.Options{VFS: r.VFS, Shared: true})
+	db, err := repodb.Open(context.WithoutCancel(ctx), r.dir, r.did, repodb.Options{VFS: r.VFS, Shared: shared})
 	if err != nil {
 		panic(fmt.Errorf("repo: %s: open again: %w", r.did, err))
 	}

@@ -114,6 +114,9 @@ func counting(fn func(*Tx) error) func(*sqlite.Tx) error {
 	}
 }
 
+// SetCache changes the size of the page cache until the handle is closed.
+func (db *DB) SetCache(ctx context.Context, kib int) error { return db.sql.SetCache(ctx, kib) }
+
 // Alone says that no snapshot can be opened beside this handle: it was not
 // opened as Shared, or when the disk was full.
 func (db *DB) Alone() bool { return db.sql.Alone() }

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/ncruces/go-sqlite3"
 	"github.com/ncruces/go-sqlite3/vfs"
@@ -106,6 +107,16 @@ func (db *DB) Undone(ctx context.Context, fn func(*Tx) error) (err error) {
 		return nil
 	}
 	return err
+}
+
+// SetCache changes the size of the page cache, between two transactions. What a
+// larger one took is given back by Close and not before.
+func (db *DB) SetCache(ctx context.Context, kib int) (err error) {
+	if db.conn == nil || db.open != nil || db.unusable != nil {
+		return db.refuse("set cache", ErrClosed, nil)
+	}
+	defer db.catchOutOfMemory(&err)
+	return db.fail(ctx, "set cache", db.conn.Exec(fmt.Sprintf("PRAGMA cache_size=-%d", kib)))
 }
 
 // Alone says that the handle shares the file with no other, as [Open] tells of
