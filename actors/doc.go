@@ -103,6 +103,8 @@
 //	that deletes for it        stays, hidden, in the file                     moment or upload
 //	an upload, at any step     that upload; what it left is   the sweeper     the client                     repo: TestEveryStepOfABlobMayBeTheLast
 //	                           hidden and swept
+//	an import, at any step     that import, unless the log    its caller,     itself, or replay on           repo: TestAnImportEndsAnywhere,
+//	                           has taken it                   its next start  activation                     TestAnImportIsReplayed
 //	the flusher, or the sweep  nothing: the log keeps more    itself          the next second; the           repo: TestPanicsBesideTheActors
 //	after a start              for a while                                    account's next request
 //	a handler of a request     that answer (500)              the server of   the next request               http/xrpc: TestKeepAliveAfterErrors

@@ -47,7 +47,8 @@
 //	(4) The repository is replayed from the entries after the copy, which the log
 //	    keeps until they have been applied and flushed, and beyond that for the
 //	    backfill window. Preferences and rows of blobs that no record refers to are
-//	    in no log and stay as old as the copy.
+//	    in no log and stay as old as the copy. A repository that was imported is in
+//	    no log either: a copy from before the import cannot catch up.
 //	(5) Without it nothing more can be signed. The account is rescued by the PLC
 //	    rotation key and a new signing key.
 //	(6) A record whose blob is gone shows a hole. A blob without a row, as after

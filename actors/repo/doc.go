@@ -40,6 +40,24 @@
 // until the owner has forgotten it. A sweep stands between two chains, because a
 // chain on its way may rest on a row that it would take.
 //
+// # Imports
+//
+// A whole repository comes in through an [Importer], in the goroutine of whoever
+// sends it: it is written to disk, its blocks are hashed, its commit is judged and
+// its tree walked, and what is found well is handed to the owner in batches:
+//
+//	BeginImport     makes tables beside the real ones, and remembers the head
+//	StageImport …   fills them; what the account has already keeps its rev
+//	FinishImport    refused if the head has moved; syncs the file, then appends
+//	                the new head, signed here, and behind it the tables change
+//	                names; what was replaced goes in small steps afterwards
+//
+// The file is synced before the append and changed after it. So a crash before
+// the append leaves staging that the next activation removes, a crash behind it
+// leaves staging that the next activation puts in place. The repository itself is
+// not in the log: a copy of the file from before an import cannot catch up, and
+// the activation that finds one says which entry it fails at.
+//
 // # Recovery
 //
 // The log is the truth. On activation the actor compares its file with the

@@ -10,6 +10,7 @@ import (
 	"github.com/ipfs/go-cid"
 
 	"troupe/sequencing"
+	"troupe/storage/dag"
 	"troupe/storage/logdb"
 	"troupe/storage/repodb"
 )
@@ -158,9 +159,31 @@ func (a *account) replaced(e sequencing.Event) {
 		return
 	}
 	h.met = true
-	if e.Kind == sequencing.KindAdopt && e.Next.Rev != a.file.root.Rev {
+	switch {
+	case e.Kind == sequencing.KindAdopt && e.Next.Rev != a.file.root.Rev:
 		h.next = fmt.Errorf("entry %d only names rev %s, which another copy of the file had", e.Seq, e.Next.Rev)
+	case e.Kind == sequencing.KindImport:
+		id, err := importedBy(e)
+		if err != nil {
+			a.bad(RuleEvent, a.logged(int64(e.Seq)), "%v", err)
+		} else if id != a.file.root.Staged {
+			h.next = fmt.Errorf("entry %d only names import %d, which another copy of the file had", e.Seq, id)
+		}
 	}
+}
+
+// importedBy is the import that a KindImport names: the first member of what it
+// says beyond the head.
+func importedBy(e sequencing.Event) (repodb.ImportID, error) {
+	r := dag.NewReader(e.Private)
+	if _, err := r.Array(); err != nil {
+		return 0, fmt.Errorf("which import it is: %w", err)
+	}
+	id, err := r.Int()
+	if err != nil {
+		return 0, fmt.Errorf("which import it is: %w", err)
+	}
+	return repodb.ImportID(id), nil
 }
 
 // compare is where the file and the log meet.
