@@ -19,8 +19,9 @@ import (
 
 const (
 	exportPage     = 512
-	preloadedNodes = 32 << 20 // bytes of tree nodes an export may hold in memory
-	maxTreeDepth   = 128      // sha-256 gives a key at most 128 leading pairs of zero bits
+	preloadedNodes = 4 << 20 // bytes of tree nodes an export may hold in memory: of some 25,000 records
+	preloadedChunk = 1 << 20 // they are kept in pieces: one that grew would be there twice
+	maxTreeDepth   = 128     // sha-256 gives a key at most 128 leading pairs of zero bits
 )
 
 // Export writes the repository as a CAR: the commit, then the tree depth
@@ -55,13 +56,16 @@ type exporter struct {
 	ctx     context.Context
 	db      *Reader
 	out     *car.Writer
-	nodes   map[digest]span // of the whole table, or of its beginning when that is large
-	arena   []byte          // their bytes
+	nodes   map[digest]stretch // of the whole table, or of its beginning when that is large
+	chunks  [][]byte           // their bytes
 	records *recordScan
 }
 
-// span is a stretch of an arena: one allocation holds thousands of blocks.
+// span is a part of an arena: one allocation holds thousands of blocks.
 type span struct{ from, to int }
+
+// stretch is a part of one of several arenas.
+type stretch struct{ chunk, from, to uint32 }
 
 // digest is the part of a CID that tells it from others: a repository's CIDs
 // have one version, codec and hash function.
@@ -81,14 +85,25 @@ var errEnough = errors.New("enough")
 
 // preload reads nodes by scan, which is several times faster than one by one.
 func (e *exporter) preload() error {
-	e.nodes = map[digest]span{}
+	e.nodes = map[digest]stretch{}
+	held := 0
 	err := e.db.sql.Each(allNodes, func(row *sqlite.Row) error {
-		if len(e.arena) > preloadedNodes {
+		block := row.RawBlob(1)
+		if held += len(block); held > preloadedNodes {
 			return errEnough
 		}
-		from := len(e.arena)
-		e.arena = append(e.arena, row.RawBlob(1)...)
-		e.nodes[digestOf(row.RawBlob(0))] = span{from, len(e.arena)}
+		last := len(e.chunks) - 1
+		if last < 0 || len(block) > cap(e.chunks[last])-len(e.chunks[last]) {
+			size := preloadedChunk
+			if last < 0 {
+				size = 64 << 10 // most repositories need no more
+			}
+			e.chunks = append(e.chunks, make([]byte, 0, max(size, len(block))))
+			last++
+		}
+		from := len(e.chunks[last])
+		e.chunks[last] = append(e.chunks[last], block...)
+		e.nodes[digestOf(row.RawBlob(0))] = stretch{uint32(last), uint32(from), uint32(len(e.chunks[last]))}
 		return nil
 	})
 	if errors.Is(err, errEnough) {
@@ -99,7 +114,7 @@ func (e *exporter) preload() error {
 
 func (e *exporter) node(c cid.Cid) ([]byte, error) {
 	if at, ok := e.nodes[digestOf(c.KeyString())]; ok {
-		return e.arena[at.from:at.to], nil
+		return e.chunks[at.chunk][at.from:at.to], nil
 	}
 	b, found, err := e.db.Node(c)
 	if err == nil && !found {
