@@ -92,6 +92,10 @@
 // turn (a bucket answers in seconds), counting references (the table of them is
 // there anyway and cannot disagree with itself).
 //
+// Which collections a commit brings in or leaves empty is told to the log and
+// nobody else: decide knows it from the places of the keys it touches, which it
+// visits anyway. The account's file has its records to tell from.
+//
 // A refusal inside a chain answers its own writer only. A result that depends
 // on an earlier write of the same chain, even a "nothing to do", is held until
 // the chain is durable.

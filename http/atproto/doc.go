@@ -18,4 +18,16 @@
 // Errors of the actors pass through; the table in troupe/http translates them.
 // Errors of this package are refusals that only the wire knows: a repository
 // that the caller may not see, parameters that contradict each other.
+//
+// # Design notes
+//
+// Where a handle points is this server's to say for handles under its own
+// domains, and nobody asks the network about them; for any other the network
+// decides, also for an account that is hosted here and claims it.
+//
+// Refreshing an identity asks for a session, and resolving one does not: only the
+// former makes this server ask others at will.
+//
+// What is known of accounts on other servers comes from one [Foreign], so that
+// handlers do not know who that is, or how he is asked.
 package atproto
