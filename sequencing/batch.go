@@ -212,26 +212,6 @@ func (c *committer) insert(tx *logdb.Tx, account int64, did syntax.DID, seq Seq,
 	return nil
 }
 
-// keepCollections writes which collections the entry makes the account hold.
-// For nearly every entry there is nothing to write.
-func keepCollections(tx *logdb.Tx, account int64, e *Entry) error {
-	if e.Kind == KindImport || e.Kind == KindAdopt {
-		if err := tx.ClearCollections(account); err != nil {
-			return err
-		}
-	}
-	for _, c := range e.Effects.Collections {
-		write := tx.RemoveCollection
-		if c.Present {
-			write = tx.AddCollection
-		}
-		if err := write(account, c.NSID); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // purge takes back the events of did that the same batch was about to publish.
 func (b *batch) purge(did syntax.DID, below Seq) {
 	b.purged = append(b.purged, purge{did, below})
