@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -11,9 +12,18 @@ import (
 // lockFile is in every data directory that a server has ever opened.
 const lockFile = "pds.lock"
 
-// lockDirectory makes the data directory this process's own until the file is
+// directoryLock is held until it is closed.
+type directoryLock struct{ *os.File }
+
+// Close unlocks before it closes: a child that is just being started holds a
+// copy of the descriptor for a moment, and with it the lock.
+func (l directoryLock) Close() error {
+	return errors.Join(syscall.Flock(int(l.Fd()), syscall.LOCK_UN), l.File.Close())
+}
+
+// lockDirectory makes the data directory this process's own until the lock is
 // closed. Two processes that own the same accounts would fork them.
-func lockDirectory(dir string) (*os.File, error) {
+func lockDirectory(dir string) (io.Closer, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("data directory: %w", err)
 	}
@@ -28,5 +38,5 @@ func lockDirectory(dir string) (*os.File, error) {
 		}
 		return nil, fmt.Errorf("lock %s: %w", dir, err)
 	}
-	return f, nil
+	return directoryLock{f}, nil
 }
