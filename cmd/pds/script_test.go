@@ -11,7 +11,7 @@ import (
 	"log/slog"
 	"net"
 	nethttp "net/http"
-
+	"os"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -58,6 +58,7 @@ import (
 //	firehose CURSOR N            print N events from CURSOR (or "live"); also error frames
 //	sweep CHORE                  what the sweeper does of its own accord now and then; prints what it removed
 //	keep NAME REGEXP             set $NAME to the first group of REGEXP in the last answer
+//	save FILE                    write the last answer to a file
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
@@ -78,6 +79,7 @@ func TestScripts(t *testing.T) {
 			"upstream": verb((*scriptWorld).upstreamVerb), "asked": verb((*scriptWorld).askedVerb),
 			"bucket": verb((*scriptWorld).bucketVerb), "usebucket": verb((*scriptWorld).useBucketVerb), "moveblobs": verb((*scriptWorld).moveBlobsVerb),
 			"xrpc": verb((*scriptWorld).xrpcVerb), "firehose": verb((*scriptWorld).firehoseVerb), "keep": verb((*scriptWorld).keepVerb),
+			"save": verb((*scriptWorld).saveVerb),
 		},
 	})
 }
@@ -338,6 +340,10 @@ func (w *scriptWorld) keepVerb(ts *testscript.TestScript, args []string) {
 		ts.Fatalf("%q is not in %.400s", args[1], w.last)
 	}
 	ts.Setenv(args[0], m[1])
+}
+
+func (w *scriptWorld) saveVerb(ts *testscript.TestScript, args []string) {
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(w.last), 0o600))
 }
 
 // firehoseVerb prints one line an event: its type and what tells it from others.
