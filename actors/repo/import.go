@@ -23,9 +23,13 @@ type importing struct {
 	nodes, records int // staged so far
 }
 
-// importCacheKiB is the page cache while an import is staged: its indexes are
-// filled in no order, so that nearly every row touches another page of them.
-const importCacheKiB = 16 << 10
+// While an import is staged the file has larger buffers: its indexes are filled in
+// no order, so that nearly every row touches another page of them, and a page that
+// is written several times before it is copied back is copied once.
+const (
+	importCacheKiB = 16 << 10
+	importWAL      = 32 << 20
+)
 
 // leftoverRows is about how many rows are removed in one turn.
 const leftoverRows = 400
@@ -61,7 +65,7 @@ func (r *Repo) begin(m BeginImport) (Begun, error) {
 	if err := r.written(err); err != nil {
 		return Begun{}, err
 	}
-	if err := r.db.SetCache(context.Background(), importCacheKiB); err != nil {
+	if err := r.db.SetBuffers(context.Background(), importCacheKiB, importWAL); err != nil {
 		return Begun{}, r.unexpected(err)
 	}
 	r.importing, r.enlarged = next, true

@@ -114,8 +114,11 @@ func counting(fn func(*Tx) error) func(*sqlite.Tx) error {
 	}
 }
 
-// SetCache changes the size of the page cache until the handle is closed.
-func (db *DB) SetCache(ctx context.Context, kib int) error { return db.sql.SetCache(ctx, kib) }
+// SetBuffers changes the size of the page cache, and how far the WAL grows before
+// it is copied back, until the handle is closed.
+func (db *DB) SetBuffers(ctx context.Context, cacheKiB, walBytes int) error {
+	return db.sql.SetBuffers(ctx, cacheKiB, walBytes)
+}
 
 // Alone says that no snapshot can be opened beside this handle: it was not
 // opened as Shared, or when the disk was full.

@@ -109,14 +109,18 @@ func (db *DB) Undone(ctx context.Context, fn func(*Tx) error) (err error) {
 	return err
 }
 
-// SetCache changes the size of the page cache, between two transactions. What a
-// larger one took is given back by Close and not before.
-func (db *DB) SetCache(ctx context.Context, kib int) (err error) {
+// SetBuffers changes the size of the page cache, and at how much WAL SQLite copies
+// it back, between two transactions. Memory that a larger cache took is given back
+// by Close and not before.
+func (db *DB) SetBuffers(ctx context.Context, cacheKiB, walBytes int) (err error) {
 	if db.conn == nil || db.open != nil || db.unusable != nil {
-		return db.refuse("set cache", ErrClosed, nil)
+		return db.refuse("set buffers", ErrClosed, nil)
 	}
 	defer db.catchOutOfMemory(&err)
-	return db.fail(ctx, "set cache", db.conn.Exec(fmt.Sprintf("PRAGMA cache_size=-%d", kib)))
+	if err := db.conn.WALAutoCheckpoint(walBytes / db.options.PageSize); err != nil {
+		return db.fail(ctx, "set buffers", err)
+	}
+	return db.fail(ctx, "set buffers", db.conn.Exec(fmt.Sprintf("PRAGMA cache_size=-%d", cacheKiB)))
 }
 
 // Alone says that the handle shares the file with no other, as [Open] tells of
