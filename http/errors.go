@@ -34,6 +34,7 @@ var table = []struct {
 	{auth.ErrUnexpected, 400, "InvalidToken", "Unexpected authorization type"},
 	{auth.ErrUnusable, 401, "AuthenticationRequired", "Invalid authorization header"},
 	{auth.ErrRequired, 401, "AuthenticationRequired", "Authentication Required"},
+	{auth.ErrNoAccount, 403, "AccountNotFound", "Account not found"},
 	{account.ErrExpiredToken, 400, "ExpiredToken", "Token has expired"},
 	{account.ErrBadScope, 400, "InvalidToken", "Bad token scope"},
 	{account.ErrInvalidToken, 400, "InvalidToken", "Token could not be verified"},

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/bluesky-social/indigo/atproto/syntax"
 )
 
 // settings reads PDS_* values: flags before the environment before the file.
@@ -133,6 +135,18 @@ func (s *settings) together(names ...string) {
 	if len(set) > 0 && len(set) < len(names) {
 		s.fail("%s is set, so %s must be set too", set[0], strings.Join(slices.DeleteFunc(slices.Clone(names), func(n string) bool { return slices.Contains(set, n) }), " and "))
 	}
+}
+
+// service reads the two names <prefix>_URL and <prefix>_DID.
+func (s *settings) service(prefix string) RemoteService {
+	r := RemoteService{URL: strings.TrimSuffix(s.text(prefix+"_URL"), "/")}
+	if did := s.text(prefix + "_DID"); did != "" {
+		var err error
+		if r.DID, err = syntax.ParseDID(did); err != nil {
+			s.fail("%s_DID must be a DID: %v", prefix, err)
+		}
+	}
+	return r
 }
 
 // refuse stops the start if a name is set that asks for what is not served.

@@ -280,7 +280,7 @@ func (s *Server) newHTTP(p httpParts) *http.Server {
 	}, s.log)
 	return http.New(http.Config{
 		Verifier: &auth.Verifier{
-			Tokens: p.tokens, AdminPassword: c.AdminPassword,
+			Tokens: p.tokens, AdminPassword: c.AdminPassword, ModService: c.ModService.DID, Index: s.index,
 			Audiences: []string{c.DID.String(), c.DID.String() + "#atproto_pds"},
 			Key:       identity.NewDirectory(p.ids).SigningKey,
 		},

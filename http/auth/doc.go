@@ -19,7 +19,17 @@
 // # Design notes
 //
 // A session token is checked by its signature alone. Revocation takes effect
-// when it expires, except for methods that look the account up.
+// when it expires, except for methods that look the account up: the credentials
+// whose names end in Up, which refuse an account that moderation has closed.
+//
+// A service token acts for an account if the key of the account signed it. A
+// labeler's key is taken from the moderation service alone, and only where a
+// moderator is asked for: elsewhere whoever runs the labels of an account could
+// upload to it, or move it.
+//
+// A service token may name this server as a bare DID or as did#atproto_pds
+// (proposal 0014), always as one string: a list of audiences would be good at
+// every one of them.
 //
 // The signature and claims of an access token are read once and remembered, the
 // time and the scope are judged with every request. Refresh tokens, service

@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,7 +11,6 @@ import (
 
 	"github.com/bluesky-social/indigo/atproto/atcrypto"
 	"github.com/bluesky-social/indigo/atproto/syntax"
-	"github.com/golang-jwt/jwt/v5"
 )
 
 // maxToken bounds what is parsed at all.
@@ -29,7 +29,14 @@ var (
 	errJWTMethod    = BadJWT{"BadJwtLexiconMethod", "jwt lxm does not match the method that is called"}
 	errJWTIssuer    = BadJWT{"BadJwtIss", "invalid jwt issuer"}
 	errJWTSignature = BadJWT{"BadJwtSignature", "jwt signature does not match jwt issuer"}
+	errUntrusted    = BadJWT{"UntrustedIss", "Untrusted issuer"}
 )
+
+type serviceHeader struct {
+	Typ  string          `json:"typ"`
+	Alg  string          `json:"alg"`
+	Crit json.RawMessage `json:"crit"`
+}
 
 type serviceClaims struct {
 	Iss string   `json:"iss"`
@@ -38,64 +45,100 @@ type serviceClaims struct {
 	Exp *float64 `json:"exp"`
 }
 
-// The expiry and all else is judged by serviceToken itself, for the sake of names.
-func (serviceClaims) GetExpirationTime() (*jwt.NumericDate, error) { return nil, nil }
-func (serviceClaims) GetIssuedAt() (*jwt.NumericDate, error)       { return nil, nil }
-func (serviceClaims) GetNotBefore() (*jwt.NumericDate, error)      { return nil, nil }
-func (serviceClaims) GetIssuer() (string, error)                   { return "", nil }
-func (serviceClaims) GetSubject() (string, error)                  { return "", nil }
-func (serviceClaims) GetAudience() (jwt.ClaimStrings, error)       { return nil, nil }
+// unverified is a service token as it says it is.
+type unverified struct {
+	serviceHeader
+	serviceClaims
+	signed, sig []byte // sig is nil if it cannot be one
+}
+
+// readServiceToken takes a token apart. Read here and not by the library of
+// session tokens, whose list of algorithms lacks the one that accounts sign with.
+func readServiceToken(token string) (u unverified, err error) {
+	parts := strings.Split(token, ".")
+	if len(token) > maxToken || len(parts) != 3 {
+		return u, errBadJWT
+	}
+	for i, into := range []any{&u.serviceHeader, &u.serviceClaims} {
+		raw, err := base64.RawURLEncoding.DecodeString(parts[i])
+		if err != nil || json.Unmarshal(raw, into) != nil {
+			return u, errBadJWT
+		}
+	}
+	u.signed = []byte(parts[0] + "." + parts[1])
+	if sig, err := base64.RawURLEncoding.DecodeString(parts[2]); err == nil && len(sig) == 64 {
+		u.sig = sig
+	}
+	return u, nil
+}
 
 // serviceToken verifies a token that a DID signed for this server and this
 // method, and returns the DID (atproto.com/specs/xrpc, "Inter-Service
-// Authentication"). A signature that does not match is tried again with a fresh
+// Authentication"). trust judges the issuer as it is written, before anybody is
+// asked for its key. A signature that does not match is tried again with a fresh
 // DID document: the key may have been rotated.
-func (v *Verifier) serviceToken(ctx context.Context, token string, method syntax.NSID) (syntax.DID, error) {
-	if len(token) > maxToken || strings.Count(token, ".") != 2 {
-		return "", errBadJWT
-	}
-	var claims serviceClaims
-	parsed, parts, err := jwt.NewParser(jwt.WithoutClaimsValidation()).ParseUnverified(token, &claims)
+//
+// The header's kid is not looked at: the issuer says which key it is, and a
+// token that could choose would choose the weakest.
+func (v *Verifier) serviceToken(ctx context.Context, token string, method syntax.NSID, trust func(iss string) error) (syntax.DID, error) {
+	claims, err := readServiceToken(token)
 	if err != nil {
-		return "", errBadJWT
+		return "", err
 	}
-	if typ, _ := parsed.Header["typ"].(string); slices.Contains([]string{"at+jwt", "refresh+jwt", "dpop+jwt"}, strings.ToLower(typ)) {
-		return "", BadJWT{"BadJwtType", fmt.Sprintf("Invalid jwt type %q", typ)}
+	if slices.Contains([]string{"at+jwt", "refresh+jwt", "dpop+jwt"}, strings.ToLower(claims.Typ)) {
+		return "", BadJWT{"BadJwtType", fmt.Sprintf("Invalid jwt type %q", claims.Typ)}
 	}
-	if claims.Exp == nil || claims.Iss == "" || claims.Aud == "" {
+	if claims.Crit != nil || claims.Exp == nil || claims.Iss == "" || claims.Aud == "" {
 		return "", errBadJWT
 	}
 	if float64(time.Now().Unix()) > *claims.Exp {
 		return "", errJWTExpired
 	}
-	if !slices.Contains(v.Audiences, claims.Aud) {
-		return "", errJWTAudience
-	}
 	if claims.Lxm != method.String() {
 		return "", errJWTMethod
 	}
-	issuer, fragment, hasFragment := strings.Cut(claims.Iss, "#")
-	did, err := syntax.ParseDID(issuer)
-	if err != nil || hasFragment && fragment != "atproto_labeler" {
-		return "", errJWTIssuer
+	if err := trust(claims.Iss); err != nil {
+		return "", err
 	}
-	name := "atproto"
-	if hasFragment {
-		name = "atproto_label"
+	did, name, err := issuer(claims.Iss)
+	if err != nil {
+		return "", err
 	}
-	sig, err := base64.RawURLEncoding.DecodeString(parts[2])
-	if err != nil || len(sig) != 64 {
+	if !slices.Contains(v.Audiences, claims.Aud) {
+		return "", errJWTAudience
+	}
+	if claims.sig == nil {
 		return "", errJWTSignature
 	}
-	alg, _ := parsed.Header["alg"].(string)
-	signed := []byte(parts[0] + "." + parts[1])
 	for _, fresh := range []bool{false, true} {
 		key, err := v.Key(ctx, did, name, fresh)
-		if err == nil && algorithm(key) == alg && key.HashAndVerifyLenient(signed, sig) == nil {
+		if err == nil && algorithm(key) == claims.Alg && key.HashAndVerifyLenient(claims.signed, claims.sig) == nil {
 			return did, nil
 		}
 	}
 	return "", errJWTSignature
+}
+
+// issuer is the DID that signed and the name of its key.
+func issuer(iss string) (syntax.DID, string, error) {
+	bare, labeler := strings.CutSuffix(iss, labelerSuffix)
+	did, err := syntax.ParseDID(bare)
+	if err != nil {
+		return "", "", errJWTIssuer
+	}
+	if labeler {
+		return did, "atproto_label", nil
+	}
+	return did, "atproto", nil
+}
+
+// anAccount trusts any DID that signs with the key of its account. That of its
+// labels is often held by somebody else, and does not act for the account.
+func anAccount(iss string) error {
+	if strings.Contains(iss, "#") {
+		return errJWTIssuer
+	}
+	return nil
 }
 
 // algorithm is the only one that a key may be used with.

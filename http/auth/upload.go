@@ -2,7 +2,6 @@ package auth
 
 import (
 	"github.com/bluesky-social/indigo/atproto/syntax"
-	"github.com/golang-jwt/jwt/v5"
 
 	"troupe/http/xrpc"
 )
@@ -17,7 +16,7 @@ func (v *Verifier) AsUploader(c *xrpc.Call) (Uploader, error) {
 	c.Private()
 	scheme, token, err := authorization(c.Request)
 	if err == nil && scheme == "bearer" && namesMethod(token) {
-		did, err := v.serviceToken(c.Request.Context(), token, c.NSID)
+		did, err := v.serviceToken(c.Request.Context(), token, c.NSID, anAccount)
 		return Uploader{did}, err
 	}
 	s, err := v.session(c, standard) // refuses all else by its name
@@ -27,10 +26,6 @@ func (v *Verifier) AsUploader(c *xrpc.Call) (Uploader, error) {
 // namesMethod tells a service token from a session's: only the former says
 // which method it is for. Nothing about it is verified yet.
 func namesMethod(token string) bool {
-	var claims serviceClaims
-	if len(token) > maxToken {
-		return false
-	}
-	_, _, err := jwt.NewParser(jwt.WithoutClaimsValidation()).ParseUnverified(token, &claims)
+	claims, err := readServiceToken(token)
 	return err == nil && claims.Lxm != ""
 }

@@ -18,7 +18,9 @@ import (
 type Verifier struct {
 	Tokens        account.Tokens
 	AdminPassword string
-	Audiences     []string // what service tokens for this server may name as aud
+	Audiences     []string       // what service tokens for this server may name as aud
+	ModService    syntax.DID     // whose service tokens are a moderator's; "": nobody's
+	Index         *account.Index // of accounts, for credentials that depend on their state
 	// Key finds the key of a DID document's verification method; fresh asks the
 	// network again.
 	Key func(ctx context.Context, did syntax.DID, fragment string, fresh bool) (atcrypto.PublicKey, error)
@@ -142,7 +144,7 @@ func (v *Verifier) AsNewcomer(c *xrpc.Call) (Newcomer, error) {
 	case scheme != "bearer":
 		return Newcomer{}, ErrUnusable
 	}
-	iss, err := v.serviceToken(c.Request.Context(), token, c.NSID)
+	iss, err := v.serviceToken(c.Request.Context(), token, c.NSID, anAccount)
 	return Newcomer{iss}, err
 }
 
