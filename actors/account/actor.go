@@ -18,6 +18,7 @@ type Options struct {
 	Index  *Index           // published into; made by NewIndex
 	Now    func() time.Time // (time.Now)
 	Tick   time.Duration    // how often the log is looked at unasked (1 s)
+	Mailed func()           // called after mail was queued; must not block (nobody)
 	VFS    string           // SQLite VFS; fault injection plugs in here ("": ours)
 	Logger *slog.Logger     // (slog.Default)
 
@@ -132,6 +133,20 @@ func (a *Accounts) Receive(t *mailbox.Turn) {
 		mailbox.Later(a, t, m, write(a, revokeAppPassword))
 	case CreateInvites:
 		mailbox.Later(a, t, m, write(a, createInvites))
+	case IssueToken:
+		mailbox.Later(a, t, m, write(a, issueToken))
+	case UseToken:
+		mailbox.Later(a, t, m, write(a, useToken))
+	case SetPassword:
+		mailbox.Later(a, t, m, write(a, setPassword))
+	case SetEmail:
+		mailbox.Later(a, t, m, write(a, setEmail))
+	case QueueMail:
+		mailbox.Later(a, t, m, write(a, queueMail))
+	case DueMail:
+		mailbox.Reply(a, t, m, a.dueMail)
+	case SettleMail:
+		mailbox.Later(a, t, m, write(a, settleMail))
 	case SweepExpired:
 		mailbox.Later(a, t, m, write(a, sweepExpired))
 	case CatchUp:

@@ -67,6 +67,9 @@ func (a *Accounts) flush() {
 		}
 		q.answer(q.err)
 	}
+	if err == nil && a.mailed && a.o.Mailed != nil {
+		a.o.Mailed()
+	}
 	if a.doubtful {
 		panic(err)
 	}
@@ -111,12 +114,28 @@ func (b *batch) try(q *request) (failed error) {
 		return nil
 	}
 	before := len(b.touched)
-	q.err, failed = b.Nested(func(*accountdb.Tx) error { return q.decide(b) })
+	var told noted
+	q.err, failed = b.Nested(func(*accountdb.Tx) error {
+		err := q.decide(b)
+		if errors.As(err, &told) {
+			return nil
+		}
+		return err
+	})
 	if q.err != nil {
 		b.touched = b.touched[:before]
 	}
+	if told.error != nil {
+		q.err = told.error
+	}
 	return failed
 }
+
+// noted is a refusal that keeps what its decision wrote: a wrong code is refused
+// and counted.
+type noted struct{ error }
+
+func (n noted) Unwrap() error { return n.error }
 
 // transact runs fn in one transaction and reads what it touched. It sets
 // doubtful where the file may hold what memory does not, or the handle is not
@@ -129,6 +148,7 @@ func (a *Accounts) transact(fn func(*batch) error) (changed []Account, gone []sy
 		if err = fn(b); err == nil {
 			changed, gone, err = b.reread()
 		}
+		a.mailed = b.mailed
 		decided = err == nil
 		return err
 	})

@@ -20,6 +20,15 @@
 // and nobody else's. After the commit the index is published and then the
 // askers are answered: who has an answer finds it in the index.
 //
+// # Mail and the codes in it
+//
+// A code (emailtoken.go) and the mail that carries it are written in one
+// transaction, and so is what a notice tells about and the notice. The mailer
+// asks for what is due ([DueMail]) and says what became of it ([SettleMail]);
+// accounts rings its bell (Options.Mailed) and never asks it anything. A code is
+// stored as a hash; its text is in the mail, until that has left. Wrong tries
+// are counted: a refusal may keep what its decision wrote (noted, batch.go).
+//
 // # Ownership
 //
 // [Accounts] owns the read-write handle of account.sqlite. An [Index] is written

@@ -19,6 +19,16 @@ var (
 	ErrNoSuchPassword = errors.New("account: the password has changed")
 )
 
+// Refusals of mail and of the codes in it.
+var (
+	ErrNoEmail           = errors.New("account: the account has no e-mail address")
+	ErrMailBudget        = errors.New("account: too much mail to this address")
+	ErrInvalidEmailToken = errors.New("account: the code is not valid") // wrong, used, replaced, or burnt by wrong tries
+	ErrExpiredEmailToken = errors.New("account: the code has expired")
+	ErrTokenRequired     = errors.New("account: a confirmed address is changed with a code")
+	ErrEmailMismatch     = errors.New("account: the account has another e-mail address")
+)
+
 // Refusals of names, addresses and passwords.
 var (
 	ErrInvalidHandle      = errors.New("account: invalid handle")

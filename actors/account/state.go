@@ -16,6 +16,7 @@ type state struct {
 	db       *accountdb.DB  // the one read-write handle
 	waiting  []request      // writes for the next transaction, in the order they came
 	applied  sequencing.Seq // entries of the log up to here are in the file
+	mailed   bool           // the last transaction queued mail
 	doubtful bool           // a commit failed in a way that only the file can tell about
 }
 
@@ -32,6 +33,7 @@ type batch struct {
 	*accountdb.Tx
 	now     time.Time
 	touched []syntax.DID // accounts whose index entry must be read anew
+	mailed  bool         // mail was queued, perhaps by a decision that was refused later
 }
 
 // row → index entry.

@@ -19,6 +19,20 @@ type (
 	Saga         = accountdb.Saga
 	AppPassword  = accountdb.AppPassword
 	Invite       = accountdb.Invite
+	Purpose      = accountdb.Purpose
+	Mail         = accountdb.Mail
+	MailID       = accountdb.MailID
+	Template     = accountdb.Template
+)
+
+// The purposes of codes that are mailed.
+const (
+	PurposeConfirmEmail  = accountdb.PurposeConfirmEmail
+	PurposeUpdateEmail   = accountdb.PurposeUpdateEmail
+	PurposeResetPassword = accountdb.PurposeResetPassword
+	PurposeDeleteAccount = accountdb.PurposeDeleteAccount
+	PurposePLCOperation  = accountdb.PurposePLCOperation
+	PurposeSignIn        = accountdb.PurposeSignIn
 )
 
 // Account is what the index tells about an account.

@@ -20,17 +20,18 @@ import (
 
 // world is an accounts actor over a directory, with a clock of its own.
 type world struct {
-	t     testing.TB
-	path  string
-	log   sequencing.Log
-	sys   *mailbox.System
-	h     *mailbox.Handle[*Accounts]
-	index *Index
-	reads *Reads
-	clock atomic.Int64 // µs
-	tick  time.Duration
-	vfs   string
-	probe func(any)
+	t      testing.TB
+	path   string
+	log    sequencing.Log
+	sys    *mailbox.System
+	h      *mailbox.Handle[*Accounts]
+	index  *Index
+	reads  *Reads
+	clock  atomic.Int64 // µs
+	tick   time.Duration
+	vfs    string
+	probe  func(any)
+	mailed func()
 }
 
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -58,7 +59,7 @@ func (w *world) start() {
 	w.t.Helper()
 	w.sys, w.index = mailbox.NewSystem(slog.New(slog.DiscardHandler)), NewIndex()
 	var err error
-	w.h, err = Spawn(w.sys, Options{Path: w.path, Log: w.log, Index: w.index, Now: w.now, Tick: w.tick, VFS: w.vfs, probe: func(m any) { w.probe(m) }, Logger: slog.New(slog.DiscardHandler)})
+	w.h, err = Spawn(w.sys, Options{Path: w.path, Log: w.log, Index: w.index, Now: w.now, Tick: w.tick, VFS: w.vfs, Mailed: w.mailed, probe: func(m any) { w.probe(m) }, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -1,12 +1,14 @@
 package accountdb
 
 import (
+	"time"
+
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
 	"troupe/storage/sqlite"
 )
 
-const accountColumns = `SELECT did, email, password, confirmed_at, invites_disabled FROM account `
+const accountColumns = `SELECT did, email, password, confirmed_at, invites_disabled, email_factor FROM account `
 
 func scanAccount(row *sqlite.Row) Account {
 	return Account{
@@ -15,6 +17,7 @@ func scanAccount(row *sqlite.Row) Account {
 		Password:        PasswordHash(row.Text(2)),
 		ConfirmedAt:     when(row, 3),
 		InvitesDisabled: row.Bool(4),
+		EmailFactor:     row.Bool(5),
 	}
 }
 
@@ -40,11 +43,11 @@ func (r *Reader) AccountByEmail(e Email) (a Account, found bool, err error) {
 	return a, found, err
 }
 
-const insertAccount = `INSERT INTO account (did, email, password, confirmed_at, invites_disabled) VALUES (?, ?, ?, ?, ?)`
+const insertAccount = `INSERT INTO account (did, email, password, confirmed_at, invites_disabled, email_factor) VALUES (?, ?, ?, ?, ?, ?)`
 
 // InsertAccount adds the private row of an account whose actor row exists.
 func (t *Tx) InsertAccount(a Account) error {
-	_, err := t.sql.Exec(insertAccount, a.DID, a.Email, a.Password, micros(a.ConfirmedAt), a.InvitesDisabled)
+	_, err := t.sql.Exec(insertAccount, a.DID, a.Email, a.Password, micros(a.ConfirmedAt), a.InvitesDisabled, a.EmailFactor)
 	return err
 }
 
@@ -54,4 +57,37 @@ const replacePassword = `UPDATE account SET password = ? WHERE did = ? AND passw
 func (t *Tx) ReplacePassword(did syntax.DID, old, new PasswordHash) (replaced bool, err error) {
 	n, err := t.sql.Exec(replacePassword, new, did, old)
 	return n > 0, err
+}
+
+const updatePassword = `UPDATE account SET password = ? WHERE did = ?`
+
+// SetPassword sets the hash, whatever it was.
+func (t *Tx) SetPassword(did syntax.DID, hash PasswordHash) error {
+	_, err := t.sql.Exec(updatePassword, hash, did)
+	return err
+}
+
+const updateEmail = `UPDATE account SET email = ?, confirmed_at = NULL, email_factor = 0 WHERE did = ?`
+
+// SetEmail replaces the address. The new one is not confirmed, so no code that
+// is mailed to it decides about a sign-in.
+func (t *Tx) SetEmail(did syntax.DID, e Email) error {
+	_, err := t.sql.Exec(updateEmail, e, did)
+	return err
+}
+
+const updateConfirmed = `UPDATE account SET confirmed_at = ? WHERE did = ?`
+
+// ConfirmEmail records since when the address is known to be its owner's.
+func (t *Tx) ConfirmEmail(did syntax.DID, at time.Time) error {
+	_, err := t.sql.Exec(updateConfirmed, micros(at), did)
+	return err
+}
+
+const updateEmailFactor = `UPDATE account SET email_factor = ? WHERE did = ?`
+
+// SetEmailFactor says whether signing in takes a code that is mailed.
+func (t *Tx) SetEmailFactor(did syntax.DID, on bool) error {
+	_, err := t.sql.Exec(updateEmailFactor, on, did)
+	return err
 }

@@ -34,6 +34,11 @@ var rules = []struct{ rule, sql string }{
 	{"an invite is not used more often than allowed", `SELECT code FROM invite_code c WHERE
 		(SELECT count(*) FROM invite_code_use u WHERE u.code = c.code) + (SELECT count(*) FROM reservation r WHERE r.invite = c.code) > c.uses`},
 	{"a rotated token's successor is of the same account", `SELECT t.did FROM refresh_token t JOIN refresh_token n ON n.id = t.next_id WHERE n.did <> t.did`},
+	{"a code by mail at sign-in needs a confirmed address", `SELECT did FROM account WHERE email_factor AND confirmed_at IS NULL`},
+	{"a code that was mailed is stored as a hash", `SELECT did FROM email_token WHERE length(token) <> 32`},
+	{"mail that has left has nothing left to do, and no data", `SELECT id FROM mail WHERE sent_at IS NOT NULL AND (send_after IS NOT NULL OR length(data) > 0)`},
+	{"recovery codes are of an authenticator app in force", `SELECT r.did FROM recovery_code r JOIN totp t ON t.did = r.did WHERE t.confirmed_at IS NULL`},
+	{"a recovery code is stored as a hash", `SELECT did FROM recovery_code WHERE length(code) <> 32`},
 	{"a token is not its own successor", `SELECT did FROM refresh_token WHERE next_id = id`},
 }
 

@@ -35,6 +35,11 @@
 // an account deletes everything that hangs on it; neither depends on code that
 // remembers every table.
 //
+// Mail that has left stays for a day, without what it said: counting these rows is
+// the budget of an address, which therefore outlives a restart, and tells an
+// operator what was sent. Rejected: a counter beside the queue, which could
+// disagree with it.
+//
 // Rejected: one table for actor and account. Accounts known from the log alone
 // have no address and no password, and the split keeps NOT NULL on both.
 package accountdb

@@ -37,7 +37,7 @@ const deleteSweptEmailTokens = `DELETE FROM email_token WHERE (purpose, did) IN
 	(SELECT purpose, did FROM email_token WHERE requested_at < ? LIMIT ?)`
 
 // SweepEmailTokens removes tokens that were sent before a time, a chunk of them.
-// There are at most five of an account.
+// There are at most six of an account.
 func (t *Tx) SweepEmailTokens(before time.Time) (removed int64, err error) {
 	return t.sql.Exec(deleteSweptEmailTokens, before.UnixMicro(), sweepChunk)
 }

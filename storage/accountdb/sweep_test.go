@@ -1,6 +1,7 @@
 package accountdb
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"testing"
@@ -68,7 +69,7 @@ func TestSweepEmailTokensAndMail(t *testing.T) {
 		}
 	}
 	for name, at := range map[string]time.Time{"a": noon.Add(-time.Second), "b": noon} {
-		insert(`INSERT INTO email_token (purpose, did, token, requested_at) VALUES ('confirm_email', ?, ?, ?)`, "did:plc:"+name, name, at.UnixMicro())
+		insert(`INSERT INTO email_token (purpose, did, token, requested_at) VALUES ('confirm_email', ?, ?, ?)`, "did:plc:"+name, bytes.Repeat([]byte(name), 32), at.UnixMicro())
 		insert(`INSERT INTO mail (recipient, template, data, created_at, send_after, expires_at) VALUES (?, 't', x'', 0, 0, ?)`, name, at.UnixMicro())
 	}
 	for _, want := range []int64{1, 0} {

@@ -53,6 +53,7 @@ type Account struct {
 	Password        PasswordHash
 	ConfirmedAt     time.Time // zero: the address is not confirmed
 	InvitesDisabled bool
+	EmailFactor     bool // signing in takes a code that is mailed
 }
 
 // AppPassword is a row of table app_password.
@@ -102,4 +103,58 @@ type Reservation struct {
 	Handle syntax.Handle
 	Email  Email
 	Invite InviteCode // "": none
+}
+
+// Purpose is what a code that was mailed is good for.
+type Purpose string
+
+// The purposes.
+const (
+	PurposeConfirmEmail  Purpose = "confirm_email"
+	PurposeUpdateEmail   Purpose = "update_email"
+	PurposeResetPassword Purpose = "reset_password"
+	PurposeDeleteAccount Purpose = "delete_account"
+	PurposePLCOperation  Purpose = "plc_operation"
+	PurposeSignIn        Purpose = "sign_in"
+)
+
+// EmailToken is a row of table email_token.
+type EmailToken struct {
+	Purpose     Purpose
+	DID         syntax.DID
+	Hash        []byte // of the code
+	RequestedAt time.Time
+	Tries       int64 // wrong ones
+}
+
+// MailID names a row of table mail. A number is never used twice.
+type MailID int64
+
+// Template names the form of a mail.
+type Template string
+
+// Mail is a row of table mail.
+type Mail struct {
+	ID        MailID
+	DID       syntax.DID // "": of no account
+	Recipient Email
+	Template  Template
+	Data      []byte // JSON, the template's own; empty once the mail has left
+	CreatedAt time.Time
+	SendAfter time.Time // zero: there is nothing left to do
+	ExpiresAt time.Time // of no use afterwards
+	Attempts  int64
+	SentAt    time.Time // zero: it has not left
+	Failure   string    // of the last attempt
+}
+
+// TOTP is a row of table totp.
+type TOTP struct {
+	DID         syntax.DID
+	Secret      []byte // sealed
+	CreatedAt   time.Time
+	ConfirmedAt time.Time // zero: not in force
+	LastStep    int64     // newest time step whose code was taken
+	Failures    int64     // wrong codes in a row
+	LockedUntil time.Time
 }

@@ -27,7 +27,8 @@ CREATE TABLE account (
 	email            TEXT NOT NULL UNIQUE CHECK (email <> '' AND email = lower(email)),
 	password         TEXT NOT NULL,
 	confirmed_at     INTEGER,
-	invites_disabled INTEGER NOT NULL DEFAULT 0 CHECK (invites_disabled IN (0, 1))
+	invites_disabled INTEGER NOT NULL DEFAULT 0 CHECK (invites_disabled IN (0, 1)),
+	email_factor     INTEGER NOT NULL DEFAULT 0 CHECK (email_factor IN (0, 1))
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE app_password (
@@ -52,16 +53,37 @@ CREATE TABLE refresh_token (
 CREATE INDEX refresh_token_did ON refresh_token (did, app_password);
 CREATE INDEX refresh_token_next ON refresh_token (next_id) WHERE next_id IS NOT NULL;
 
+-- A code that was mailed: the hash of its text, not the text.
 CREATE TABLE email_token (
-	purpose      TEXT NOT NULL CHECK (purpose IN ('confirm_email', 'update_email', 'reset_password', 'delete_account', 'plc_operation')),
+	purpose      TEXT NOT NULL CHECK (purpose IN ('confirm_email', 'update_email', 'reset_password', 'delete_account', 'plc_operation', 'sign_in')),
 	did          TEXT NOT NULL REFERENCES account (did) ON DELETE CASCADE,
-	token        TEXT NOT NULL,
+	token        BLOB NOT NULL,
 	requested_at INTEGER NOT NULL,
 	tries        INTEGER NOT NULL DEFAULT 0,
 	PRIMARY KEY (purpose, did),
 	UNIQUE (purpose, token)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX email_token_did ON email_token (did);
+
+-- The second factor of an authenticator app. secret is sealed. It is in force
+-- from confirmed_at on. last_step is the newest time step whose code was taken:
+-- no code is taken twice.
+CREATE TABLE totp (
+	did          TEXT PRIMARY KEY REFERENCES account (did) ON DELETE CASCADE,
+	secret       BLOB NOT NULL,
+	created_at   INTEGER NOT NULL,
+	confirmed_at INTEGER,
+	last_step    INTEGER NOT NULL DEFAULT 0,
+	failures     INTEGER NOT NULL DEFAULT 0,
+	locked_until INTEGER
+) STRICT, WITHOUT ROWID;
+
+-- Hashes of codes that replace a lost authenticator app, once each.
+CREATE TABLE recovery_code (
+	did  TEXT NOT NULL REFERENCES totp (did) ON DELETE CASCADE,
+	code BLOB NOT NULL,
+	PRIMARY KEY (did, code)
+) STRICT, WITHOUT ROWID;
 
 -- uses is how often a code may be used in all; what is left is counted.
 CREATE TABLE invite_code (
@@ -105,15 +127,22 @@ CREATE TABLE reservation (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX reservation_invite ON reservation (invite) WHERE invite IS NOT NULL;
 
--- Mail that has not left yet.
+-- Mail. send_after is NULL once it has left or will not; sent_at says which. What
+-- has left stays for a day without its data: it counts against the budget of its address.
 CREATE TABLE mail (
 	id         INTEGER PRIMARY KEY AUTOINCREMENT,
+	did        TEXT REFERENCES account (did) ON DELETE CASCADE,
 	recipient  TEXT NOT NULL,
 	template   TEXT NOT NULL,
 	data       BLOB NOT NULL,
 	created_at INTEGER NOT NULL,
-	send_after INTEGER NOT NULL,
+	send_after INTEGER,
 	expires_at INTEGER NOT NULL,
-	attempts   INTEGER NOT NULL DEFAULT 0
+	attempts   INTEGER NOT NULL DEFAULT 0,
+	sent_at    INTEGER,
+	failure    TEXT
 ) STRICT;
-CREATE INDEX mail_due ON mail (send_after);
+CREATE INDEX mail_due ON mail (send_after) WHERE send_after IS NOT NULL;
+CREATE INDEX mail_recipient ON mail (recipient, template, created_at);
+CREATE INDEX mail_did ON mail (did) WHERE did IS NOT NULL;
+CREATE INDEX mail_expires ON mail (expires_at);
