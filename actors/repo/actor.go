@@ -114,6 +114,12 @@ func (r *Repo) Receive(t *mailbox.Turn) {
 		mailbox.Later(r, t, m, r.finishImport)
 	case AbandonImport:
 		mailbox.Reply(r, t, m, r.abandonImport)
+	case GetPreferences:
+		mailbox.Reply(r, t, m, r.getPreferences)
+	case PutPreferences:
+		mailbox.Reply(r, t, m, r.putPreferences)
+	case ReadRecent:
+		mailbox.Reply(r, t, m, r.readRecent)
 	case OpenSnapshot:
 		mailbox.Reply(r, t, m, r.openSnapshot)
 	case SignServiceAuth:

@@ -194,7 +194,7 @@ func (r *Repo) changeBlobs(ctx context.Context, fn func(*repodb.Tx) error) error
 // for want of space nobody knows what the file holds: a fresh activation reads it.
 func (r *Repo) written(err error) error {
 	if err != nil && !errors.Is(err, sqlite.ErrFull) {
-		panic(fmt.Errorf("repo: %s: blob rows: %w", r.did, err))
+		panic(fmt.Errorf("repo: %s: rows that are in no log: %w", r.did, err))
 	}
 	return r.unexpected(err)
 }

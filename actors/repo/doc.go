@@ -58,6 +58,20 @@
 // not in the log: a copy of the file from before an import cannot catch up, and
 // the activation that finds one says which entry it fails at.
 //
+// # Preferences
+//
+// The owner's private settings lie in the account's file and nowhere else: they
+// are in no log, so they are written with an fsync of their own, and are answered
+// behind it. Who may see or set which of them is decided here; clients send JSON
+// and get back the same JSON.
+//
+// # Recent records
+//
+// For a moment after a write the services that show an account's records have
+// not seen it. ReadRecent finds what is newer than the rev that they have: from
+// the root of the tree down, below the nodes that came in since, in the range of
+// one collection. It costs the nodes that the write touched and needs no index.
+//
 // # Recovery
 //
 // The log is the truth. On activation the actor compares its file with the
@@ -95,6 +109,11 @@
 // Which collections a commit brings in or leaves empty is told to the log and
 // nobody else: decide knows it from the places of the keys it touches, which it
 // visits anyway. The account's file has its records to tell from.
+//
+// Rejected for recent records: an index by rev (a page more to write with every
+// commit, for reads that happen seldom), the newest keys of a collection (keys
+// are the client's to choose, and a record may be edited), keeping the last ones
+// in memory (an actor that was asleep has none).
 //
 // A refusal inside a chain answers its own writer only. A result that depends
 // on an earlier write of the same chain, even a "nothing to do", is held until

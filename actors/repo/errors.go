@@ -3,6 +3,7 @@ package repo
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/ipfs/go-cid"
 
@@ -48,6 +49,10 @@ var (
 	ErrInvalidRepo = errors.New("invalid repository")
 	// ErrTooManyExports: the account has as many long readers as it may have.
 	ErrTooManyExports = errors.New("repo: too many exports")
+	// ErrPreferenceNamespace: a preference is of another namespace than the one put.
+	ErrPreferenceNamespace = errors.New("repo: preference of another namespace")
+	// ErrPreferencesTooLarge: more preferences than an account may keep.
+	ErrPreferencesTooLarge = errors.New("repo: too many preferences")
 )
 
 // SwapMismatch says what stood where something else was expected.
@@ -95,6 +100,13 @@ func (e BlobProblem) Error() string {
 	default:
 		return fmt.Sprintf("Could not find blob: %s", e.CID)
 	}
+}
+
+// PreferencesForbidden refuses preferences that the session may not set.
+type PreferencesForbidden struct{ Types []string }
+
+func (e PreferencesForbidden) Error() string {
+	return "Do not have authorization to set preferences: " + strings.Join(e.Types, ", ")
 }
 
 // MissingBlocks names blocks that are not part of the repository.

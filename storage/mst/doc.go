@@ -15,7 +15,7 @@
 //	Proof                  what lets a subscriber check a commit
 //	Invert                 that check
 //	Diff                   the keys in which two states differ
-//	EachLink               what one block points at
+//	EachLink, EachItemDown what one block points at
 //
 // # The tree
 //

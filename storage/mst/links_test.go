@@ -1,7 +1,9 @@
 package mst_test
 
 import (
+	"cmp"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 
@@ -40,6 +42,58 @@ func TestEachLink(t *testing.T) {
 	}
 	err := mst.EachLink(block[1:], func(cid.Cid, bool) error { return nil })
 	if !errors.Is(err, mst.ErrInvalid) {
+		t.Errorf("of no node: %v", err)
+	}
+}
+
+func TestEachItemDown(t *testing.T) {
+	tree := mst.Empty()
+	edit := tree.Edit()
+	keys := []string{}
+	for i := range 300 {
+		key := fmt.Sprintf("com.example.item/k%03d", i)
+		keys = append(keys, key)
+		if err := edit.Create(key, record(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tree, changed, err := edit.Finish()
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := map[cid.Cid][]byte{}
+	for _, b := range changed.New {
+		blocks[b.CID] = b.Data
+	}
+	var got []string
+	var walk func(c cid.Cid, lo, hi string) error
+	walk = func(c cid.Cid, lo, hi string) error {
+		return mst.EachItemDown(blocks[c], func(i mst.Item) error {
+			if i.Key == "" {
+				return walk(i.CID, cmp.Or(i.Lo, lo), cmp.Or(i.Hi, hi))
+			}
+			if i.Key <= lo || hi != "" && i.Key >= hi {
+				t.Errorf("%s is not between %q and %q", i.Key, lo, hi)
+			}
+			if value, found, _ := tree.Get(i.Key); !found || value != i.CID {
+				t.Errorf("%s: %s", i.Key, i.CID)
+			}
+			got = append(got, i.Key)
+			return nil
+		})
+	}
+	if err := walk(tree.Root(), "", ""); err != nil {
+		t.Fatal(err)
+	}
+	slices.Reverse(keys)
+	if !slices.Equal(got, keys) {
+		t.Errorf("%v", got)
+	}
+	stop := errors.New("enough")
+	if err := mst.EachItemDown(blocks[tree.Root()], func(mst.Item) error { return stop }); err != stop {
+		t.Error(err)
+	}
+	if err := mst.EachItemDown([]byte{1}, func(mst.Item) error { return nil }); !errors.Is(err, mst.ErrInvalid) {
 		t.Errorf("of no node: %v", err)
 	}
 }

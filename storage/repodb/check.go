@@ -33,6 +33,9 @@ func (r *Reader) Check(ctx context.Context) (problems []Problem, err error) {
 	if err := c.importTables(root); err != nil {
 		return c.problems, err
 	}
+	if err := c.preferences(); err != nil {
+		return c.problems, err
+	}
 	if err := c.tree(root); err != nil {
 		return c.problems, err
 	}

@@ -80,6 +80,9 @@ func TestCheck(t *testing.T) {
 		{"a record miscounted", "UPDATE root SET records = records - 1", "root counts"},
 		{"a blob uncounted", "INSERT INTO blob VALUES (x'00', 'a/b', 1, 1, 1, NULL)", "root counts"},
 		{"a blob nobody holds", "INSERT INTO blob VALUES (x'00', 'a/b', 1, 0, 1, NULL)", "permanent blobs"},
+		{"a preference of another name", "INSERT INTO preference VALUES (1, 'a.b.c#x', '{\"$type\":\"a.b.c#y\"}')", "preference 1 is named"},
+		{"a preference that is no object", "INSERT INTO preference VALUES (1, 'a.b.c#x', '3')", "preference 1 is no JSON object"},
+		{"a preference", "INSERT INTO preference VALUES (1, 'a.b.c#x', '{\"$type\":\"a.b.c#x\"}')", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()

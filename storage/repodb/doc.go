@@ -35,7 +35,8 @@
 // Revs are integers: a TID holds 63 bits, and the text form takes more than
 // twice as much. They need no index: what is new since a rev is found from the
 // root, because nothing new lies below a node that is not, and an index would be
-// one more page to write with every commit.
+// one more page to write with every commit. The walk for a few recent records is
+// bounded, because it happens in the owner's turn.
 //
 // What a record points at is a column of it, with an index over the few rows
 // that have one: a table of its own would have to be cleared with every record

@@ -15,8 +15,11 @@ type Record struct {
 	RKey       syntax.RecordKey
 	CID        cid.Cid
 	Bytes      []byte // DAG-CBOR
-	IndexedAt  time.Time
-	Takedown   string // "" unless taken down
+
+	// Of one that was read by itself or because it is recent, not of pages.
+	Rev       syntax.TID // of the commit that wrote this version
+	IndexedAt time.Time
+	Takedown  string // "" unless taken down
 }
 
 const replaceRecord = `REPLACE INTO record (collection, rkey, cid, rev, indexed_at, subject, block) VALUES (?, ?, ?, ?, ?, ?, ?)`
@@ -37,12 +40,15 @@ func (t *Tx) deleteRecord(collection syntax.NSID, rkey syntax.RecordKey) error {
 	return err
 }
 
-const selectRecord = `SELECT cid, block, indexed_at, takedown_ref FROM record WHERE collection = ? AND rkey = ?`
+const selectRecord = `SELECT cid, block, indexed_at, takedown_ref, rev FROM record WHERE collection = ? AND rkey = ?`
 
 // Record returns one record.
 func (r *Reader) Record(collection syntax.NSID, rkey syntax.RecordKey) (rec Record, found bool, err error) {
 	found, err = r.sql.One(selectRecord, func(row *sqlite.Row) (err error) {
-		rec = Record{Collection: collection, RKey: rkey, Bytes: row.Blob(1), IndexedAt: time.UnixMicro(row.Int64(2)).UTC(), Takedown: row.Text(3)}
+		rec = Record{
+			Collection: collection, RKey: rkey, Bytes: row.Blob(1),
+			Rev: revText(row.Int64(4)), IndexedAt: time.UnixMicro(row.Int64(2)).UTC(), Takedown: row.Text(3),
+		}
 		rec.CID, err = columnCID(row, 0)
 		return err
 	}, string(collection), string(rkey))
