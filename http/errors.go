@@ -64,7 +64,8 @@ var table = []struct {
 	{saga.ErrRefused, 400, "InvalidRequest", "The PLC directory refused to create the DID"},
 	{saga.ErrUnconfirmed, 502, "UpstreamFailure", "The PLC directory did not answer; please try again"},
 	{saga.ErrUnfinished, 503, "NotEnoughResources", "The account is being created; please sign in in a moment"},
-	{saga.ErrBusy, 503, "NotEnoughResources", "Too many sign-ups at once"},
+	{saga.ErrBusy, 503, "NotEnoughResources", "Too many requests of this kind at once"},
+	{saga.ErrBusyAccount, 503, "NotEnoughResources", "The account is being changed; please try again"},
 	{account.ErrBusy, 503, "NotEnoughResources", "Too many sign-ins at once"},
 
 	// Records and repositories.

@@ -109,6 +109,8 @@ func (a *Accounts) Receive(t *mailbox.Turn) {
 		mailbox.Later(a, t, m, write(a, reserveSignup))
 	case InsertAccount:
 		mailbox.Later(a, t, m, a.insertAccount)
+	case BeginSaga:
+		mailbox.Later(a, t, m, write(a, beginSaga))
 	case SaveSaga:
 		mailbox.Later(a, t, m, write(a, saveSaga))
 	case EndSaga:

@@ -66,6 +66,10 @@ func (b *batch) free(m ReserveSignup, held []accountdb.Reservation) error {
 	if err != nil || taken {
 		return either(err, ErrDIDTaken)
 	}
+	// An account that is being deleted has no rows any more, and files still.
+	if _, busy, err := b.SagaOf(m.Saga.DID); err != nil || busy {
+		return either(err, ErrUnderWay)
+	}
 	return nil
 }
 
@@ -147,21 +151,6 @@ func (b *batch) turnInto(n NewAccount, held accountdb.Reservation, old accountdb
 	}
 	b.touch(n.DID)
 	return row, nil
-}
-
-func saveSaga(b *batch, m SaveSaga) (Done, error) {
-	found, err := b.UpdateSaga(stamped(m.Saga, b))
-	if err != nil || !found {
-		return Done{}, either(err, ErrNoSaga)
-	}
-	return Done{}, nil
-}
-
-func endSaga(b *batch, m EndSaga) (Done, error) { return Done{}, b.DeleteSaga(m.ID) }
-
-func stamped(s Saga, b *batch) Saga {
-	s.UpdatedAt = b.now
-	return s
 }
 
 func createInvites(b *batch, m CreateInvites) (Done, error) {

@@ -14,6 +14,7 @@ var (
 	ErrInvite         = errors.New("account: invite code is not available")
 	ErrTakendown      = errors.New("account: taken down")
 	ErrRevoked        = errors.New("account: refresh token has been revoked") // unknown, closed, or rotated more than two hours ago
+	ErrUnderWay       = errors.New("account: another change of the account is under way")
 	ErrNoSaga         = errors.New("account: no such story")
 	ErrDuplicate      = errors.New("account: already exists") // an invite code or an app password of that name
 	ErrNoSuchPassword = errors.New("account: the password has changed")

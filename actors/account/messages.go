@@ -16,7 +16,7 @@ type Done struct{}
 // ReserveSignup claims a handle, an address, a DID and one use of an invite for
 // a sign-up, and stores the story's first step with them.
 // It is answered with [ErrInvite], [ErrHandleTaken], [ErrEmailTaken] (in this
-// order), [ErrDIDTaken], or with [Pending] before any of them.
+// order), [ErrDIDTaken], [ErrUnderWay], or with [Pending] before any of them.
 type ReserveSignup struct {
 	mailbox.To[*Accounts, Done]
 	Saga   Saga // its DID is claimed too
@@ -34,6 +34,13 @@ type InsertAccount struct {
 	Saga    Saga
 	Account NewAccount
 	Session Grant // zero: nobody waits for one
+}
+
+// BeginSaga stores the first step of a story of a DID. It is answered with
+// [ErrUnderWay] while there is another one of that DID.
+type BeginSaga struct {
+	mailbox.To[*Accounts, Done]
+	Saga Saga
 }
 
 // SaveSaga stores a story's step before it is taken. It is answered with [ErrNoSaga].

@@ -215,15 +215,15 @@ func TestTryingDoesNotPushBackWhatIsDue(t *testing.T) {
 	due := time.Unix(1_700_000_000, 0)
 	s := &Sagas{
 		o:       Options{Now: func() time.Time { return due.Add(-time.Second) }}.withDefaults(),
-		running: map[account.SagaID]worker{"a": {waits: true}},
-		due:     map[account.SagaID]*unsettled{"a": {next: due, wait: time.Second}},
-		clients: 1,
+		running: map[account.SagaID]*worker{"a": {waits: true}},
+		due:     map[account.SagaID]*unsettled{"a": {kind: kindSignup, next: due, wait: time.Second}},
+		clients: map[Kind]int{kindSignup: 1},
 	}
-	s.came(t.Context(), "a", told{refused: ErrUnconfirmed}, nil)
+	s.came(&errand{id: "a", kind: kindSignup}, told{refused: ErrUnconfirmed}, nil)
 	if u := s.due["a"]; u == nil || !u.next.Equal(due) {
 		t.Errorf("due at %+v, was due at %v", u, due)
 	}
-	if s.clients != 0 || s.isRunning("a") {
-		t.Errorf("%d clients, running: %v", s.clients, s.isRunning("a"))
+	if s.clients[kindSignup] != 0 || s.isRunning("a") {
+		t.Errorf("%d clients, running: %v", s.clients[kindSignup], s.isRunning("a"))
 	}
 }

@@ -1,5 +1,22 @@
 // Package saga runs the stories that span actors: above accounts and repos,
-// asked by http, asking downwards only. Its one story so far is sign-up.
+// asked by http, asking downwards only.
+//
+// # Stories
+//
+// A kind of story is a line of the table in kinds.go, a message, and a file with
+// its steps. The supervisor ([Sagas]) gives each story to an actor of its own and
+// makes three promises:
+//
+//   - A DID has one story at a time. Others of it wait in line, a bounded number
+//     of them, moderation first; what cannot wait is told [ErrBusyAccount]. The
+//     same holds over restarts and crashes for stories with a row: table saga has
+//     a DID once.
+//   - A story with a row is gone on with until it ends: soon after it was cut
+//     short, and at the start of the server; with growing pauses.
+//   - Stop ends stories between two steps.
+//
+// A story that changes things in one step, which is one append, needs no row:
+// there is nothing that a crash could leave half done.
 //
 // # Sign-up
 //
@@ -54,10 +71,11 @@
 //
 // # Ownership
 //
-// [Sagas] owns the list of stories under way and their timers. A story that is
-// being told is an actor of its own, "sagas/<id>", with one turn that lasts as
-// long as it goes on; the name keeps a second one away. It owns the account's
-// folder until the repo actor is asked to create the repository.
+// [Sagas] owns the list of stories under way, their timers and the lines before
+// them. A story that is being told is an actor of its own, "sagas/<id>", with one
+// turn that lasts as long as it goes on; the name keeps a second one away. A
+// sign-up owns the account's folder until the repo actor is asked to create the
+// repository.
 //
 // # On disk
 //
@@ -71,8 +89,8 @@
 //
 // # Bounds
 //
-// Running clients at once, Unsettled unfinished stories in all, eight of them
-// looked at at a time.
+// Running clients of a kind at once, sixteen in a line, sign-ups as long as there
+// are less than Unsettled unfinished stories, eight of those looked at at a time.
 //
 // # Design notes
 //

@@ -1,6 +1,10 @@
 package saga
 
-import "errors"
+import (
+	"errors"
+
+	"troupe/actors/account"
+)
 
 // Refusals: nothing was kept.
 var (
@@ -9,7 +13,9 @@ var (
 	ErrPasswordRequired  = errors.New("saga: a password is required")
 	ErrHandleNotResolved = errors.New("saga: handle did not resolve to the DID")
 	ErrRefused           = errors.New("saga: the PLC directory refused the DID") // with the directory's words
-	ErrBusy              = errors.New("saga: too many sign-ups")
+	ErrBusy              = errors.New("saga: too many requests of this kind")
+	// ErrBusyAccount: another story of the account is being told; later it is not.
+	ErrBusyAccount = account.ErrUnderWay
 )
 
 // Open outcomes.

@@ -21,7 +21,7 @@ func (w *signup) writeKey(key atcrypto.PrivateKeyExportable) error {
 		return fmt.Errorf("saga: account's folder: %w", err)
 	}
 	w.o.probe("folder")
-	if err := w.o.Vault.WriteSigningKey(dir, w.story.row.DID, key); err != nil {
+	if err := w.o.Vault.WriteSigningKey(dir, w.row.DID, key); err != nil {
 		return err
 	}
 	return errors.Join(sqlite.FsyncDir(filepath.Dir(dir)), sqlite.FsyncDir(w.o.Actors))

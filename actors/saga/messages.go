@@ -8,6 +8,9 @@ import (
 	"troupe/actors/mailbox"
 )
 
+// Done answers messages that have nothing to tell but success.
+type Done = account.Done
+
 // SignUp is createAccount. It is answered when the account is complete.
 //
 // Refusals, in the order of their checks: [ErrPasswordRequired],
@@ -26,32 +29,4 @@ type SignUp struct {
 	Invite   account.InviteCode // "": none
 	Recovery atcrypto.PublicKey // the user's own rotation key; nil: none
 	DID      syntax.DID         // "": a new did:plc. Else a DID whose key signed the request: the account starts deactivated
-}
-
-// Messages to the actor of one story.
-type (
-	// tell begins a sign-up.
-	tell struct {
-		mailbox.To[*signup, told]
-		ID account.SagaID
-		In SignUp
-	}
-	// rejoin goes on with an unfinished sign-up for the person who began it.
-	rejoin struct {
-		mailbox.To[*signup, told]
-		ID account.SagaID
-	}
-	// settle goes on with an unfinished sign-up that nobody waits for.
-	settle struct {
-		mailbox.To[*signup, told]
-		ID account.SagaID
-	}
-)
-
-// told is how far a story came.
-type told struct {
-	session account.Session // if the client has an account now
-	refused error           // what the client is answered otherwise
-	ended   bool            // nothing is left to do
-	join    account.SagaID  // not "": go on with this one instead
 }

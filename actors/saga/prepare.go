@@ -16,8 +16,7 @@ import (
 
 // prepare checks what can be checked without holding anything, in the order in
 // which the reference reports it, and makes everything the story is made of.
-func (w *signup) prepare(m tell) (atcrypto.PrivateKeyExportable, error) {
-	in := m.In
+func (w *signup) prepare(in SignUp) (atcrypto.PrivateKeyExportable, error) {
 	switch {
 	case in.Password == "":
 		return nil, ErrPasswordRequired
@@ -28,7 +27,7 @@ func (w *signup) prepare(m tell) (atcrypto.PrivateKeyExportable, error) {
 	case in.Email == "":
 		return nil, ErrEmailRequired
 	}
-	d := &w.story.details
+	d := &w.details
 	var err error
 	if d.Email, err = account.ParseEmail(in.Email); err != nil {
 		return nil, err
@@ -59,8 +58,7 @@ func (w *signup) prepare(m tell) (atcrypto.PrivateKeyExportable, error) {
 	if in.Recovery != nil {
 		d.Recovery = in.Recovery.DIDKey()
 	}
-	now := w.o.Now().UTC()
-	w.story.row = account.Saga{ID: m.ID, Kind: kindSignup, DID: in.DID, CreatedAt: now, UpdatedAt: now}
+	w.row.DID = in.DID
 	return w.prepareKey(in)
 }
 
@@ -76,8 +74,8 @@ func (w *signup) prepareKey(in SignUp) (atcrypto.PrivateKeyExportable, error) {
 		if err != nil {
 			return nil, fmt.Errorf("saga: signing key: %w", err)
 		}
-		w.story.row.DID, w.story.Op, err = plc.Genesis(w.o.Rotation, plc.GenesisInput{
-			Handle: w.story.Handle, Endpoint: w.o.Endpoint, SigningKey: public, Recovery: in.Recovery, ServerRecovery: w.o.Recovery,
+		w.row.DID, w.Op, err = plc.Genesis(w.o.Rotation, plc.GenesisInput{
+			Handle: w.Handle, Endpoint: w.o.Endpoint, SigningKey: public, Recovery: in.Recovery, ServerRecovery: w.o.Recovery,
 		})
 		if err != nil {
 			return nil, err
@@ -96,4 +94,4 @@ func (w *signup) prepareKey(in SignUp) (atcrypto.PrivateKeyExportable, error) {
 	return key, nil
 }
 
-func (w *signup) dir() string { return keys.ActorDir(w.o.Actors, syntax.DID(w.story.row.DID)) }
+func (w *signup) dir() string { return keys.ActorDir(w.o.Actors, syntax.DID(w.row.DID)) }

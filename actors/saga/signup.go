@@ -1,123 +1,132 @@
 package saga
 
 import (
-	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
 	"troupe/actors/account"
-	"troupe/actors/mailbox"
 )
 
-// signup is the actor of one sign-up. It has one turn, which lasts as long as
-// the story goes on; nobody shares it.
+// kindSignup is the kind of the stories in this file.
+const kindSignup Kind = "signup"
+
+// A step is what a stored story may have done by the time somebody reads it.
+const (
+	// stepReserved: names are held. Nothing outside this server knows the DID.
+	// Its folder, which did not exist before, may hold the signing key.
+	stepReserved = "reserved"
+	// stepSending: the key is on the disk, and the operation may have been sent.
+	stepSending = "sending"
+	// stepInserted: the account rows exist. What is left is the repository.
+	stepInserted = "inserted"
+)
+
+// details are the data of a stored sign-up.
+type details struct {
+	Handle   syntax.Handle        `json:"handle"`
+	Email    account.Email        `json:"email"`
+	Password account.PasswordHash `json:"password"`
+	Invite   account.InviteCode   `json:"invite,omitempty"`
+	Recovery string               `json:"recovery,omitempty"` // did:key
+	Op       json.RawMessage      `json:"op,omitempty"`       // the signed PLC operation; none: the DID was brought along
+	SentAt   time.Time            `json:"sentAt,omitzero"`    // when the newest sending was about to begin
+}
+
+// brought reports whether the person came with a DID.
+func (d details) brought() bool { return len(d.Op) == 0 }
+
+// signup is a sign-up.
 type signup struct {
-	o    Options
-	life context.Context // ends when the server stops: the story stops between two steps
+	*teller
+	details
 
-	// owned by the turn
-	client context.Context // of the person who waits; nil: nobody does
-	story  story
-	doubt  bool          // a sending was not answered
-	grant  account.Grant // stored with the account, for the person who waits
-	acct   account.Account
+	doubt bool          // a sending was not answered
+	grant account.Grant // stored with the account, for the person who waits
+	acct  account.Account
 }
 
-// Start implements mailbox.Actor.
-func (w *signup) Start(context.Context) error { return nil }
+func newSignup(w *teller) plot { return &signup{teller: w} }
 
-// Stop implements mailbox.Actor.
-func (w *signup) Stop(mailbox.Reason) {}
+func (w *signup) store(step string) account.Saga { return w.at(step, w.details) }
 
-// Receive implements mailbox.Actor.
-func (w *signup) Receive(t *mailbox.Turn) {
-	switch m := t.Message().(type) {
-	case tell:
-		mailbox.Reply(w, t, m, w.tell)
-	case rejoin:
-		mailbox.Reply(w, t, m, w.rejoin)
-	case settle:
-		mailbox.Reply(w, t, m, w.settle)
-	}
-}
-
-// tell begins a sign-up: checks, then the steps.
-func (w *signup) tell(client context.Context, m tell) (told, error) {
-	w.client = client
+// begin tells a new sign-up: checks, then the steps.
+func (w *signup) begin(id account.SagaID, in any) told {
+	m := in.(SignUp)
+	w.newRow(id, kindSignup)
 	key, err := w.prepare(m)
 	if err != nil {
-		return told{refused: err, ended: true}, nil
+		return told{refused: err, ended: true}
 	}
 	w.o.probe("reserve")
-	err = ask(w, account.ReserveSignup{Saga: w.story.at(stepReserved), Handle: w.story.Handle, Email: w.story.Email, Invite: w.story.Invite})
+	err = ask(w.teller, account.ReserveSignup{Saga: w.store(stepReserved), Handle: w.Handle, Email: w.Email, Invite: w.Invite})
 	var pending account.Pending
 	switch {
 	case errors.As(err, &pending):
-		return w.same(pending, m.In), nil
+		return w.same(pending, m)
 	case unknown(err):
-		return told{refused: err}, nil // it may have been stored: settle finds out
+		return told{refused: err} // it may have been stored: settle finds out
 	case err != nil:
-		return told{refused: err, ended: true}, nil
+		return told{refused: err, ended: true}
 	}
-	w.story.row.Step = stepReserved
+	w.row.Step = stepReserved
 	w.o.probe("reserved")
 	if err := w.writeKey(key); err != nil {
-		return w.undo(err), nil
+		return w.undo(err)
 	}
 	w.o.probe("keyed")
-	if w.story.brought() {
-		return w.complete(), nil
+	if w.brought() {
+		return w.complete()
 	}
-	return w.register(), nil
+	return w.register()
 }
 
 // rejoin goes on with a story for the person who began it and proved it.
-func (w *signup) rejoin(client context.Context, m rejoin) (told, error) {
-	w.client = client
-	if err := w.read(m.ID); err != nil {
+func (w *signup) rejoin(id account.SagaID) told {
+	if err := w.read(id, &w.details); err != nil {
 		// It ended meanwhile, one way or the other.
-		return told{refused: account.ErrHandleTaken, ended: errors.Is(err, account.ErrNoSaga)}, nil
+		return told{refused: account.ErrHandleTaken, ended: errors.Is(err, account.ErrNoSaga)}
 	}
-	switch w.story.row.Step {
+	switch w.row.Step {
 	case stepSending:
 		w.doubt = true
-		return w.register(), nil
+		return w.register()
 	case stepInserted:
-		return w.complete(), nil
+		return w.complete()
 	}
 	// Nothing was sent, so nothing is lost: the next try begins anew. Leaving it
 	// to settle would let somebody who tries again and again keep settle waiting.
-	return w.undo(ErrUnconfirmed), nil
+	return w.undo(ErrUnconfirmed)
 }
 
 // settle goes on with a story that nobody waits for. It never sends: see doc.go.
-func (w *signup) settle(_ context.Context, m settle) (told, error) {
-	if err := w.read(m.ID); err != nil {
-		return told{ended: errors.Is(err, account.ErrNoSaga)}, nil
+func (w *signup) settle(id account.SagaID) told {
+	if err := w.read(id, &w.details); err != nil {
+		return told{ended: errors.Is(err, account.ErrNoSaga)}
 	}
 	w.o.probe("settle")
-	switch w.story.row.Step {
+	switch w.row.Step {
 	case stepInserted:
-		return w.complete(), nil
+		return w.complete()
 	case stepReserved:
-		return w.undo(nil), nil
+		return w.undo(nil)
 	case stepSending:
-		return w.lookUp(), nil
+		return w.lookUp()
 	}
 	w.o.Logger.Error("sign-up in an unknown step", w.attrs()...)
-	return told{}, nil
+	return told{}
 }
 
 // same lets the person behind an unfinished sign-up go on with it: who knows
 // its handle, its address and its password is that person.
 func (w *signup) same(p account.Pending, in SignUp) told {
 	taken := told{refused: account.ErrHandleTaken, ended: true}
-	old, err := load(p.Saga)
-	if err != nil || old.brought() != w.story.brought() || (old.brought() && old.row.DID != w.story.row.DID) || old.Recovery != w.story.Recovery {
+	var old details
+	err := load(p.Saga, &old)
+	if err != nil || old.brought() != w.brought() || (old.brought() && p.Saga.DID != w.row.DID) || old.Recovery != w.Recovery {
 		return taken
 	}
 	ok, _, err := w.o.Passwords.Verify(w.client, old.Password, in.Password)
@@ -125,55 +134,6 @@ func (w *signup) same(p account.Pending, in SignUp) told {
 		return taken
 	}
 	return told{join: p.Saga.ID, ended: true}
-}
-
-func (w *signup) read(id account.SagaID) error {
-	row, err := query(w, account.FindSaga{ID: id})
-	if err == nil {
-		w.story, err = load(row)
-	}
-	if err != nil && !errors.Is(err, account.ErrNoSaga) {
-		w.o.Logger.Error("sign-up cannot go on", slog.String("saga", string(id)), slog.Any("error", err))
-	}
-	return err
-}
-
-// waits reports whether somebody still waits for the outcome.
-func (w *signup) waits() bool { return w.client != nil && w.client.Err() == nil && w.life.Err() == nil }
-
-// askLimit is how long a step may take inside this server. Where it is passed
-// the outcome is unknown, and every step may be taken again.
-const askLimit = 30 * time.Second
-
-func query[R any, M mailbox.Message[*account.Accounts, R]](w *signup, m M) (R, error) {
-	// Not the client's context: a step that has begun is finished.
-	ctx, cancel := context.WithTimeout(context.Background(), askLimit)
-	defer cancel()
-	return mailbox.Ask(ctx, w.o.Accounts, m)
-}
-
-func ask[M mailbox.Message[*account.Accounts, account.Done]](w *signup, m M) error {
-	_, err := query(w, m)
-	return err
-}
-
-// unknown reports whether a request may have taken effect in spite of its error.
-func unknown(err error) bool {
-	return errors.Is(err, mailbox.ErrCrashed) || errors.Is(err, mailbox.ErrExpired) || errors.Is(err, mailbox.ErrStopped)
-}
-
-// pause waits, unless the server stops first.
-func (w *signup) pause(d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-w.life.Done():
-	}
-}
-
-func (w *signup) attrs(more ...any) []any {
-	return append([]any{slog.String("saga", string(w.story.row.ID)), slog.String("did", w.story.row.DID.String()), slog.String("step", w.story.row.Step)}, more...)
 }
 
 // resolve makes sure that a handle of another domain belongs to the DID.

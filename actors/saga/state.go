@@ -1,68 +1,53 @@
 package saga
 
 import (
+	"context"
 	"crypto/rand"
-	"encoding/json"
-	"fmt"
 	"time"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
 	"troupe/actors/account"
+	"troupe/actors/mailbox"
 )
 
-// kindSignup is the kind of the stories of this package.
-const kindSignup = "signup"
-
-// A step is what a stored story may have done by the time somebody reads it.
-const (
-	// stepReserved: names are held. Nothing outside this server knows the DID.
-	// Its folder, which did not exist before, may hold the signing key.
-	stepReserved = "reserved"
-	// stepSending: the key is on the disk, and the operation may have been sent.
-	stepSending = "sending"
-	// stepInserted: the account rows exist. What is left is the repository.
-	stepInserted = "inserted"
-)
-
-// details are the data of a stored sign-up.
-type details struct {
-	Handle   syntax.Handle        `json:"handle"`
-	Email    account.Email        `json:"email"`
-	Password account.PasswordHash `json:"password"`
-	Invite   account.InviteCode   `json:"invite,omitempty"`
-	Recovery string               `json:"recovery,omitempty"` // did:key
-	Op       json.RawMessage      `json:"op,omitempty"`       // the signed PLC operation; none: the DID was brought along
-	SentAt   time.Time            `json:"sentAt,omitzero"`    // when the newest sending was about to begin
+// errand is a story that is to be told, or gone on with.
+type errand struct {
+	ctx     context.Context
+	how     how
+	id      account.SagaID
+	kind    Kind
+	did     syntax.DID // "": it is not known before the story is told
+	in      any
+	answers []func(told, error) // of those who wait; none: nobody does
 }
 
-// brought reports whether the person came with a DID.
-func (d details) brought() bool { return len(d.Op) == 0 }
+func (e *errand) waits() bool { return len(e.answers) > 0 }
 
-// story is a sign-up as far as it has come.
-type story struct {
-	row account.Saga
-	details
-}
-
-func load(row account.Saga) (story, error) {
-	s := story{row: row}
-	if err := json.Unmarshal(row.Data, &s.details); err != nil {
-		return s, fmt.Errorf("saga: story %s cannot be read: %w", row.ID, err)
+func (e *errand) answer(t told, err error) {
+	for _, one := range e.answers {
+		one(t, err)
 	}
-	return s, nil
 }
 
-// at is the row of the story with another step.
-func (s *story) at(step string) account.Saga {
-	row := s.row
-	row.Step = step
-	data, err := json.Marshal(s.details)
-	if err != nil {
-		panic(err) // Op is JSON that we made, everything else is text
-	}
-	row.Data = data
-	return row
+// worker is the actor of a story that is being told.
+type worker struct {
+	handle *mailbox.Handle[*teller]
+	waits  bool // a client does
+}
+
+// unsettled is an unfinished story that nobody works on now.
+type unsettled struct {
+	kind Kind
+	did  syntax.DID
+	next time.Time
+	wait time.Duration
+}
+
+// line is what is asked of one DID: one story at a time.
+type line struct {
+	told    *errand   // the one being told
+	waiting []*errand // in the order in which their turn comes
 }
 
 func newID() account.SagaID { return account.SagaID(rand.Text()) }

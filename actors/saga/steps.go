@@ -16,10 +16,6 @@ import (
 // keepDeactivated is how long an account that was never activated is kept.
 const keepDeactivated = 3 * 24 * time.Hour
 
-// tries is how often a step inside this server is taken before the story is
-// left to settle.
-const tries = 3
-
 // register sends the PLC operation until the directory answers, and goes on.
 // Only this sends, and only while the person who wants the account waits.
 func (w *signup) register() told {
@@ -29,17 +25,17 @@ func (w *signup) register() told {
 		if !w.waits() || !w.o.Now().Before(end) {
 			return w.unconfirmed()
 		}
-		w.story.SentAt = w.o.Now().UTC()
-		if err := ask(w, account.SaveSaga{Saga: w.story.at(stepSending)}); err != nil {
-			if w.story.row.Step == stepReserved && !unknown(err) {
+		w.SentAt = w.o.Now().UTC()
+		if err := ask(w.teller, account.SaveSaga{Saga: w.store(stepSending)}); err != nil {
+			if w.row.Step == stepReserved && !unknown(err) {
 				return w.undo(err)
 			}
 			return told{refused: ErrUnconfirmed}
 		}
-		w.story.row.Step = stepSending
+		w.row.Step = stepSending
 		w.o.probe("sending")
 		ctx, cancel := context.WithTimeout(w.life, w.o.Sending)
-		err := w.o.Directory.Submit(ctx, w.story.row.DID, w.story.Op)
+		err := w.o.Directory.Submit(ctx, w.row.DID, w.Op)
 		cancel()
 		w.o.probe("sent")
 		switch {
@@ -60,7 +56,7 @@ func (w *signup) register() told {
 
 // unconfirmed leaves the story to settle. A story that was never sent ends here.
 func (w *signup) unconfirmed() told {
-	if w.story.row.Step == stepReserved {
+	if w.row.Step == stepReserved {
 		return w.undo(ErrUnconfirmed)
 	}
 	return told{refused: ErrUnconfirmed}
@@ -70,14 +66,14 @@ func (w *signup) unconfirmed() told {
 func (w *signup) lookUp() told {
 	ctx, cancel := context.WithTimeout(w.life, w.o.Sending)
 	defer cancel()
-	_, err := w.o.Directory.Last(ctx, w.story.row.DID)
+	_, err := w.o.Directory.Last(ctx, w.row.DID)
 	w.o.probe("looked up")
 	switch {
 	case err == nil: // a DID is the hash of its first operation: it is ours
 		return w.complete()
 	case errors.Is(err, plc.ErrNotFound):
 		// Absence counts only when no copy can still be under way.
-		if w.o.Now().Before(w.story.SentAt.Add(w.o.Settle)) {
+		if w.o.Now().Before(w.SentAt.Add(w.o.Settle)) {
 			return told{}
 		}
 		return w.undo(nil)
@@ -93,7 +89,7 @@ func (w *signup) lookUp() told {
 func (w *signup) complete() told {
 	if err := w.insistently("insert", w.insert); err != nil {
 		switch {
-		case w.story.row.Step != stepReserved:
+		case w.row.Step != stepReserved:
 			return told{refused: ErrUnfinished}
 		case unknown(err): // settle finds out
 			return told{refused: err}
@@ -105,11 +101,11 @@ func (w *signup) complete() told {
 		return told{refused: ErrUnfinished}
 	}
 	w.o.probe("created")
-	if err := w.insistently("end", func() error { return ask(w, account.EndSaga{ID: w.story.row.ID}) }); err != nil {
+	if err := w.insistently("end", w.end); err != nil {
 		w.o.Logger.Warn("sign-up is complete and not forgotten", w.attrs(slog.Any("error", err))...)
 		return w.answer(false)
 	}
-	w.story.row.Step = ""
+	w.row.Step = ""
 	w.o.probe("ended")
 	return w.answer(true)
 }
@@ -120,15 +116,15 @@ func (w *signup) insert() (err error) {
 		w.grant = w.o.Tokens.NewGrant("")
 	}
 	a := account.NewAccount{
-		DID: w.story.row.DID, Handle: w.story.Handle, Email: w.story.Email, Password: w.story.Password, Status: sequencing.StatusActive,
+		DID: w.row.DID, Handle: w.Handle, Email: w.Email, Password: w.Password, Status: sequencing.StatusActive,
 	}
-	if w.story.brought() {
+	if w.brought() {
 		a.Status, a.DeleteAfter = sequencing.StatusDeactivated, w.o.Now().Add(keepDeactivated).UTC()
 	}
 	w.o.probe("insert")
-	w.acct, err = query(w, account.InsertAccount{Saga: w.story.at(stepInserted), Account: a, Session: w.grant})
+	w.acct, err = query(w.teller, account.InsertAccount{Saga: w.store(stepInserted), Account: a, Session: w.grant})
 	if err == nil {
-		w.story.row.Step = stepInserted
+		w.row.Step = stepInserted
 	}
 	return err
 }
@@ -139,14 +135,14 @@ func (w *signup) create() error {
 	ctx, cancel := context.WithTimeout(context.Background(), askLimit)
 	defer cancel()
 	status := sequencing.StatusActive
-	if w.story.brought() {
+	if w.brought() {
 		status = sequencing.StatusDeactivated
 	}
-	_, err := w.o.CreateRepo(ctx, w.story.row.DID, repo.Create{Handle: w.acct.Handle, Status: status})
+	_, err := w.o.CreateRepo(ctx, w.row.DID, repo.Create{Handle: w.acct.Handle, Status: status})
 	if err != nil {
 		return err
 	}
-	if _, err := query(w, account.CatchUp{}); err != nil {
+	if _, err := query(w.teller, account.CatchUp{}); err != nil {
 		w.o.Logger.Warn("accounts did not follow a creation", w.attrs(slog.Any("error", err))...)
 	}
 	return nil
@@ -161,25 +157,6 @@ func (w *signup) answer(ended bool) told {
 	return told{session: s, refused: err, ended: ended}
 }
 
-// insistently takes a step that is inside this server and idempotent.
-func (w *signup) insistently(name string, step func() error) (err error) {
-	for i := range tries {
-		if err = step(); err == nil || w.life.Err() != nil || refusal(err) {
-			break
-		}
-		w.pause(w.o.Retry << i / 10)
-	}
-	if err != nil {
-		w.o.Logger.Error("sign-up is stuck", w.attrs(slog.String("at", name), slog.Any("error", err))...)
-	}
-	return err
-}
-
-// refusal reports whether asking again would be answered the same.
-func refusal(err error) bool {
-	return errors.Is(err, account.ErrDIDTaken) || errors.Is(err, account.ErrNoSaga)
-}
-
 // undo removes what a story left that came to nothing: nobody outside knows the
 // DID. The folder first, because the row is what remembers it.
 func (w *signup) undo(reason error) told {
@@ -187,7 +164,7 @@ func (w *signup) undo(reason error) told {
 	err := w.removeKey()
 	w.o.probe("undone")
 	if err == nil {
-		err = ask(w, account.EndSaga{ID: w.story.row.ID})
+		err = w.end()
 	}
 	if err != nil {
 		w.o.Logger.Error("sign-up cannot be undone yet", w.attrs(slog.Any("error", err))...)

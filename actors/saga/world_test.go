@@ -266,7 +266,7 @@ func (w *world) signUp(m SignUp) (account.Session, error) {
 
 func (w *world) unfinished() []account.Saga {
 	w.t.Helper()
-	all, err := mailbox.Ask(context.Background(), w.accounts.Address(), account.ListSagas{Kind: kindSignup})
+	all, err := mailbox.Ask(context.Background(), w.accounts.Address(), account.ListSagas{Kind: string(kindSignup)})
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -26,6 +26,17 @@ func (r *Reader) Saga(id SagaID) (s Saga, found bool, err error) {
 	return s, found, err
 }
 
+const selectSagaOf = sagaColumns + `WHERE did = ?`
+
+// SagaOf finds the story of a DID.
+func (r *Reader) SagaOf(did syntax.DID) (s Saga, found bool, err error) {
+	found, err = r.sql.One(selectSagaOf, func(row *sqlite.Row) error {
+		s = scanSaga(row)
+		return nil
+	}, did)
+	return s, found, err
+}
+
 const selectSagas = sagaColumns + `WHERE kind = ? ORDER BY created_at, id`
 
 // Sagas lists the stories of a kind, oldest first.

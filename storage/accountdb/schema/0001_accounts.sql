@@ -105,7 +105,8 @@ CREATE TABLE invite_code_use (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX invite_code_use_by ON invite_code_use (used_by);
 
--- Stories under way: the step that is about to be taken, and what resuming it needs.
+-- Stories under way: the step that is about to be taken, and what resuming it
+-- needs. A DID has one at a time.
 CREATE TABLE saga (
 	id         TEXT PRIMARY KEY,
 	kind       TEXT NOT NULL,
@@ -116,6 +117,7 @@ CREATE TABLE saga (
 	updated_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX saga_kind ON saga (kind, created_at);
+CREATE UNIQUE INDEX saga_did ON saga (did) WHERE did IS NOT NULL;
 
 -- Names that a story holds while it runs. The invite is counted as used.
 CREATE TABLE reservation (
