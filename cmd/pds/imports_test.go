@@ -57,6 +57,7 @@ var imports = []struct {
 	{"actors/identity", "actors/mailbox actors/sequencer actors/outbound actors/identity/plc sequencing storage/..."},
 	{"actors/identity/plc", "actors/outbound"},
 	{"actors/mail", "actors/mailbox"},
+	{"actors/permission", ""},
 	{"actors/sweeper", "actors/mailbox actors/sequencer actors/repo actors/account sequencing storage/..."},
 	{"actors/replicator", "actors/mailbox actors/sequencer actors/repo actors/account sequencing storage/..."},
 	{"actors/saga", "actors/mailbox actors/outbound actors/sequencer actors/repo actors/account actors/identity/... sequencing storage/..."},
