@@ -82,8 +82,15 @@
 // The shape of the password decides whether app passwords are tried, never the
 // account. A hash in the reference's form is replaced at the next sign-in.
 //
-// Handles are checked against names of the protocol and of well-known services
-// (reserved.go). There is no list of slurs and none of famous names, and no list
-// of disposable mail domains: they age within weeks, and their home is
-// moderation, not a compiled-in table.
+// Handles under a service domain are checked against words of the protocol, host
+// and service names and well-known names (reserved/*.txt), which the operator may
+// give out all the same. Labels that the DNS reads as an encoding (xn--) count as
+// reserved: shown decoded, one could pass for somebody else's name. There is no
+// list of slurs and none of disposable mail domains: they age within weeks, and
+// their home is moderation, not a compiled-in table.
+//
+// The bare name of a service domain is never asked for, only given by the
+// operator where HandleRules.Apex says so: to the first who asks it would be
+// worth too much. Where it is not allowed it is a handle like any of another
+// domain, and has to point to its account in the DNS.
 package account

@@ -2,6 +2,7 @@ package account
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
@@ -16,10 +17,33 @@ const (
 // HandleRules says which handles this server gives out.
 type HandleRules struct {
 	Domains []string // service domains with leading dot: ".example.com"
+	// Apex lets the operator give an account the bare name of a service domain:
+	// "example.com". Nobody can ask for it.
+	Apex bool
 }
 
-// Service reports whether h lies under one of the service domains.
-func (r HandleRules) Service(h syntax.Handle) bool { return r.domain(h.Normalize()) != "" }
+// Ours reports whether nobody but this server says whose h is: it lies under one
+// of the service domains, or is the bare name of one.
+func (r HandleRules) Ours(h syntax.Handle) bool {
+	h = h.Normalize()
+	return r.domain(h) != "" || r.apex(h)
+}
+
+// apex reports whether a normalised handle is the bare name of a service domain.
+func (r HandleRules) apex(h syntax.Handle) bool {
+	return slices.ContainsFunc(r.Domains, func(d string) bool {
+		return strings.EqualFold(d, "."+h.String())
+	})
+}
+
+// HostedDID is the did:web whose document this server would answer under a
+// handle, if the handle lies under one of the service domains, or else "".
+func (r HandleRules) HostedDID(h syntax.Handle) syntax.DID {
+	if h = h.Normalize(); r.domain(h) == "" {
+		return ""
+	}
+	return syntax.DID("did:web:" + h.String())
+}
 
 // domain is the longest service domain that a normalised handle ends in, or "".
 func (r HandleRules) domain(h syntax.Handle) (longest string) {
@@ -34,7 +58,8 @@ func (r HandleRules) domain(h syntax.Handle) (longest string) {
 
 // Check normalises a handle and judges it. external means that it lies under no
 // service domain: it must resolve to the DID that wants it, which the caller
-// checks. byAdmin lifts the list of reserved names.
+// checks. byAdmin lifts the list of reserved names, and gives out bare names of
+// domains where Apex is set.
 // Errors: ErrInvalidHandle (or one of those that say what about it),
 // ErrHandleNotAvailable.
 func (r HandleRules) Check(raw string, byAdmin bool) (h syntax.Handle, external bool, err error) {
@@ -45,6 +70,15 @@ func (r HandleRules) Check(raw string, byAdmin bool) (h syntax.Handle, external 
 	h = h.Normalize()
 	if !h.AllowedTLD() {
 		return "", false, ErrHandleTLD
+	}
+	if r.apex(h) {
+		switch {
+		case !r.Apex:
+			return h, true, nil
+		case !byAdmin:
+			return "", false, fmt.Errorf("%w: the bare name of a domain", ErrHandleNotAvailable)
+		}
+		return h, false, nil
 	}
 	domain := r.domain(h)
 	if domain == "" {
@@ -58,7 +92,7 @@ func (r HandleRules) Check(raw string, byAdmin bool) (h syntax.Handle, external 
 		err = ErrHandleShort
 	case len(label) > maxLabel:
 		err = ErrHandleLong
-	case !byAdmin && reserved[label]:
+	case !byAdmin && reservedLabel(label):
 		err = fmt.Errorf("%w: %s", ErrHandleNotAvailable, label)
 	}
 	if err != nil {

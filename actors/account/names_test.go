@@ -4,6 +4,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"github.com/bluesky-social/indigo/atproto/syntax"
 )
 
 func TestHandles(t *testing.T) {
@@ -25,7 +27,12 @@ func TestHandles(t *testing.T) {
 		{"pds.test", "pds.test", true, nil}, // the service domain itself is nobody's label
 		{"admin.pds.test", "", false, ErrHandleNotAvailable},
 		{"Xrpc.pds.test", "", false, ErrHandleNotAvailable},
-		{"admins.pds.test", "admins.pds.test", false, nil},
+		{"adminx.pds.test", "adminx.pds.test", false, nil},
+		{"taylorswift.pds.test", "", false, ErrHandleNotAvailable},
+		{"xn--80ak6aa92e.pds.test", "", false, ErrHandleNotAvailable}, // shown as another script
+		{"ab--cd.pds.test", "", false, ErrHandleNotAvailable},
+		{"abc--d.pds.test", "abc--d.pds.test", false, nil},
+		{"deep.pds.test", "deep.pds.test", true, nil}, // the bare name of another service domain
 		{"admin.elsewhere.org", "admin.elsewhere.org", true, nil},
 		{"a.elsewhere.org", "a.elsewhere.org", true, nil},
 		{"notpds.test", "notpds.test", true, nil},
@@ -51,8 +58,49 @@ func TestHandles(t *testing.T) {
 	if h, _, err := rules.Check("admin.pds.test", true); err != nil || h != "admin.pds.test" {
 		t.Errorf("by an operator: %q %v", h, err)
 	}
-	if !rules.Service("x.EXAMPLE.com") || rules.Service("x.org") {
-		t.Error("service domains")
+	for h, ours := range map[syntax.Handle]bool{"x.EXAMPLE.com": true, "Example.com": true, "x.org": false, "notpds.test": false, "a.b.pds.test": true} {
+		if rules.Ours(h) != ours {
+			t.Errorf("%s: %v", h, !ours)
+		}
+	}
+	if did := rules.HostedDID("Bob.example.com"); did != "did:web:bob.example.com" {
+		t.Errorf("hosted DID %q", did)
+	}
+	if did := rules.HostedDID("example.com") + rules.HostedDID("bob.org"); did != "" {
+		t.Errorf("hosted DID %q", did)
+	}
+}
+
+// The bare name of a domain is the operator's to give, where they want that.
+func TestApexHandles(t *testing.T) {
+	rules := HandleRules{Domains: []string{".pds.test"}, Apex: true}
+	if _, _, err := rules.Check("PDS.test", false); !errors.Is(err, ErrHandleNotAvailable) {
+		t.Errorf("asked for: %v", err)
+	}
+	if h, external, err := rules.Check("PDS.test", true); h != "pds.test" || external || err != nil {
+		t.Errorf("given: %q %v %v", h, external, err)
+	}
+	rules.Apex = false
+	if _, external, err := rules.Check("pds.test", true); !external || err != nil {
+		t.Errorf("not allowed: %v %v", external, err)
+	}
+}
+
+// Every word of the lists could be a label, and the lists are about as long as
+// they are said to be.
+func TestReservedLabels(t *testing.T) {
+	if n := len(reserved()); n < 1000 {
+		t.Errorf("%d words", n)
+	}
+	for word := range reserved() {
+		if _, err := syntax.ParseHandle(word + ".test"); err != nil {
+			t.Errorf("%q is no label", word)
+		}
+	}
+	for _, word := range []string{"plc", "xrpc", "admin", "postmaster", "wpad", "autodiscover", "mta-sts", "support", "nasa"} {
+		if !reservedLabel(word) {
+			t.Errorf("%q is not reserved", word)
+		}
 	}
 }
 
