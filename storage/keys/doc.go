@@ -19,6 +19,8 @@
 //	<dir>/key.next  the key of a rotation that is under way
 //	<dir>/key.old.* keys that were replaced; kept so that an old backup of the
 //	                log can still be matched with what signed it
+//	<root>/reserved_keys/<did or did:key>
+//	                a sealed key that was made for an account to come, 0600 ([Reserved])
 //
 // A sealed secret is
 //
@@ -38,7 +40,7 @@
 //
 // # Errors
 //
-// [ErrNoKey] where there is none, [ErrSealed] where there is one that this KEK
+// [ErrReservedFull] where no more keys may be reserved; [ErrNoKey] where there is none, [ErrSealed] where there is one that this KEK
 // does not open (another KEK, another account, damage), [ErrKeyExists] where
 // writing would replace a different key, [ErrExposed] for a KEK that others may
 // read, [ErrBadKey] for bytes that are no key.

@@ -46,6 +46,10 @@ func (c *check) folders(ctx context.Context, log *logdb.View) error {
 		path := filepath.Join(c.Actors, shard.Name())
 		switch {
 		case shard.Name() == trash:
+		case shard.Name() == keys.ReservedDir:
+			if err := c.modesOf(path); err != nil {
+				return err
+			}
 		case !shard.IsDir():
 			c.bad(RuleOrphan, c.at(path), "a file among the accounts' folders")
 		default:
