@@ -105,6 +105,8 @@
 //	                           hidden and swept
 //	an import, at any step     that import, unless the log    its caller,     itself, or replay on           repo: TestAnImportEndsAnywhere,
 //	                           has taken it                   its next start  activation                     TestAnImportIsReplayed
+//	a rotation of a key, at    writes wait, then are refused  its story,      itself, or AdoptKey again      repo: TestRotationOutlivesItsActor,
+//	any step                   (ErrRotating)                  its next start                                 TestRotationCrashesBetweenKeyAndChain
 //	the flusher, or the sweep  nothing: the log keeps more    itself          the next second; the           repo: TestPanicsBesideTheActors
 //	after a start              for a while                                    account's next request
 //	a handler of a request     that answer (500)              the server of   the next request               http/xrpc: TestKeepAliveAfterErrors

@@ -93,6 +93,7 @@ var table = []struct {
 	{repo.ErrBlobTakendown, 400, "InvalidRequest", "Blob has been takendown, cannot re-upload"},
 	{repo.ErrQuota, 400, "QuotaExceeded", "The account has no room left for another blob of this size"},
 	{repo.ErrBlobBusy, 503, "NotEnoughResources", "The same blob is being deleted; please try again"},
+	{repo.ErrRotating, 503, "NotEnoughResources", "The account's key is being rotated; please try again"},
 	{repo.ErrNotReserved, 503, "NotEnoughResources", "The upload took too long; please try again"},
 	{blob.ErrTooLarge, 413, "PayloadTooLarge", "The request body is too large"},
 	{blob.ErrTimeout, 504, "UpstreamTimeout", "The blob store did not answer in time"},

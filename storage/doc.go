@@ -32,6 +32,8 @@
 //	actors/<xx>/<did>/key            repo actor        below 1 KB                no (5)             no
 //	actors/<xx>/<did>/key.next       repo actor        below 1 KB                not during a       no
 //	                                                                             key rotation
+//	actors/reserved_keys/            the process       below 1 KB each, some     yes: who reserved  yes
+//	                                                   thousand at most          one asks again
 //	actors/.trash/                   deletion saga     what is being deleted     yes                yes
 //	blobs/                           repo actor (8)    what was uploaded         no                 no (6)
 //	blobs/tempt/                     the process       uploads under way         yes                yes

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/bluesky-social/indigo/atproto/atcrypto"
 	"github.com/bluesky-social/indigo/atproto/syntax"
@@ -26,8 +27,9 @@ type Config struct {
 	Flusher   *Flusher
 	Pending   *Pending // nil: this actor's own
 	Snapshots *repodb.Snapshots
-	Reaper    *Reaper // nil: bytes of blobs stay where they are
-	BlobQuota int64   // bytes of blobs that an account may keep; 0: any number
+	Reaper    *Reaper       // nil: bytes of blobs stay where they are
+	BlobQuota int64         // bytes of blobs that an account may keep; 0: any number
+	HoldLimit time.Duration // how long writes wait for a rotation of the key; 0: 20 s
 	Logger    *slog.Logger
 	VFS       string // "" is the product's own
 }
@@ -46,6 +48,7 @@ type Repo struct {
 	pending *overlay            // what the log holds and the file does not
 	queue   []job
 	flight  *flight // the chain on its way, or nil
+	held    hold    // whether a rotation of the key keeps the queue; then no chain is on its way
 
 	importing *importing // or nil
 	enlarged  bool       // the file's cache is that of an import
@@ -59,6 +62,9 @@ type Repo struct {
 func New(c Config, did syntax.DID, self mailbox.Self) *Repo {
 	if c.Pending == nil {
 		c.Pending = &Pending{}
+	}
+	if c.HoldLimit == 0 {
+		c.HoldLimit = holdLimit
 	}
 	return &Repo{Config: c, did: did, dir: keys.ActorDir(c.Root, did), self: self, pending: newOverlay(), unreaped: true}
 }
@@ -126,6 +132,12 @@ func (r *Repo) Receive(t *mailbox.Turn) {
 		mailbox.Reply(r, t, m, r.signServiceAuth)
 	case SigningKey:
 		mailbox.Reply(r, t, m, r.signingKey)
+	case StageKey:
+		mailbox.Later(r, t, m, r.stageKey)
+	case AdoptKey:
+		mailbox.Later(r, t, m, r.adoptKey)
+	case DropKey:
+		mailbox.Later(r, t, m, r.dropKey)
 	case Wake:
 		mailbox.Reply(r, t, m, r.wake)
 	case Flush:
@@ -142,6 +154,9 @@ func (r *Repo) Receive(t *mailbox.Turn) {
 func (r *Repo) Stop(why mailbox.Reason) {
 	defer func() { r.Pending.add(-r.pending.bytes) }() // of what was not flushed
 	defer r.closeFile()
+	if r.held != holdNone {
+		r.refuseHeld()
+	}
 	for why != mailbox.Crashed && (r.flight != nil || len(r.queue) > 0) {
 		if f := r.flight; f != nil {
 			<-f.landed

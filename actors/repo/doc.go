@@ -72,6 +72,24 @@
 // the root of the tree down, below the nodes that came in since, in the range of
 // one collection. It costs the nodes that the write touched and needs no index.
 //
+// # Rotation of the key
+//
+// A story above (actors/saga) changes the key that the world knows; the owner of
+// the key files does the rest:
+//
+//	StageKey   key.next is durable, and no write is signed any more
+//	           (the story asks the PLC directory, and knows what it answered)
+//	AdoptKey   key.next becomes key, the old one stays as key.old.…, and the head
+//	           is signed anew: an internal commit, identity, sync
+//	DropKey    or: key.next goes, and the old key signs on
+//
+// The file key.next is the hold: an actor that starts beside one refuses writes, so
+// no crash lets the old key sign behind the new one's announcement. While the actor
+// lives writes wait in its queue, for HoldLimit at most, and are decided on top of
+// the new head in the very chain that announces it. The new commit is internal:
+// consumers who still hold the old key would refuse a #commit by the new one, and
+// the #identity and #sync behind it tell them both in the order they need.
+//
 // # Recovery
 //
 // The log is the truth. On activation the actor compares its file with the

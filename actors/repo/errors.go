@@ -47,6 +47,10 @@ var (
 	ErrTooManyImports = errors.New("repo: too many imports")
 	// ErrInvalidRepo: what is to be imported is not a repository of this account.
 	ErrInvalidRepo = errors.New("invalid repository")
+	// ErrRotating: the account's key is being rotated, and that takes long.
+	ErrRotating = errors.New("repo: the account's key is being rotated")
+	// ErrNoStagedKey: the key that is to be adopted is not here.
+	ErrNoStagedKey = errors.New("repo: no such key is staged")
 	// ErrTooManyExports: the account has as many long readers as it may have.
 	ErrTooManyExports = errors.New("repo: too many exports")
 	// ErrPreferenceNamespace: a preference is of another namespace than the one put.

@@ -37,6 +37,10 @@ type flight struct {
 
 // enqueue puts a command into the queue and starts a chain if none is on its way.
 func (r *Repo) enqueue(j job) {
+	if r.held == holdRefuse {
+		j.refuse(ErrRotating)
+		return
+	}
 	r.queue = append(r.queue, j)
 	if r.flight == nil {
 		r.pump()
@@ -54,7 +58,7 @@ func (r *Repo) pump() {
 		size    int
 	)
 	// Nothing is decided on top of an import: its tree is not the file's yet.
-	for len(r.queue) > 0 && len(chain.Entries) < maxChain && size < maxChainBytes && flight.swap == nil {
+	for len(r.queue) > 0 && r.held == holdNone && len(chain.Entries) < maxChain && size < maxChainBytes && flight.swap == nil {
 		j := r.queue[0]
 		if j.alone != nil && len(chain.Entries) > 0 {
 			break

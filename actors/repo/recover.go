@@ -63,6 +63,15 @@ func (r *Repo) activate(ctx context.Context, head sequencing.Head, exists bool) 
 		return fmt.Errorf("the file is at commit %s, the log at %s, and the log no longer holds what lies between", root.Commit, head.Commit)
 	}
 	r.state = r.stateOf(root, head.Status)
+	// Whoever rotated the key died, or waits for the PLC directory: until it is
+	// known which key the world has, nothing is signed.
+	staged, err := r.Vault.KeyStaged(r.dir)
+	if err != nil {
+		return err
+	}
+	if staged {
+		r.held = holdRefuse
+	}
 	if root.Seq > int64(head.Applied) && r.pending.empty() {
 		r.Flusher.Note(r.did, sequencing.Seq(root.Seq))
 	}

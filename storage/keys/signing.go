@@ -46,6 +46,31 @@ func (v *Vault) ReadNextKey(dir string, did syntax.DID) (atcrypto.PrivateKeyExpo
 	return v.readKey(dir, nextFile, did)
 }
 
+// KeyStaged reports whether there is a next key, be it one that does not open.
+func (v *Vault) KeyStaged(dir string) (bool, error) {
+	_, err := os.Lstat(filepath.Join(dir, nextFile))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return false, fmt.Errorf("keys: look for the next key: %w", err)
+	}
+	return err == nil, nil
+}
+
+// DropNextKey removes the next key of a rotation that nobody outside has heard of.
+// Unknown is success.
+func (v *Vault) DropNextKey(dir string) error {
+	err := os.Remove(filepath.Join(dir, nextFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		err = syncDirs(dir)
+	}
+	if err != nil {
+		return fmt.Errorf("keys: drop the next key: %w", err)
+	}
+	return nil
+}
+
 // AdoptNextKey makes the next key the signing key and keeps the old one,
 // sealed, under a name made of its public key. Called again after a crash it
 // finishes the step; with nothing to adopt it answers ErrNoKey.
