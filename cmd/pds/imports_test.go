@@ -72,6 +72,7 @@ var imports = []struct {
 	{"http/proxy", "http/xrpc http/auth actors/..."},
 	{"http/oauth", "http/xrpc http/auth actors/..."},
 	{"http/web", "http/xrpc http/auth actors/..."},
+	{"http/dpop", ""},
 	{"http/firehose", "sequencing"},
 
 	{"cmd/pds", "cmd/pds/... http/... actors/... sequencing storage/..."},
