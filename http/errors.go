@@ -12,6 +12,7 @@ import (
 	"troupe/actors/saga"
 	"troupe/http/atproto"
 	"troupe/http/auth"
+	"troupe/http/upstream"
 	"troupe/http/xrpc"
 	"troupe/sequencing"
 	"troupe/storage/blob"
@@ -161,8 +162,11 @@ func translateStruct(err error) *xrpc.Error {
 		blob     repo.BlobProblem
 		blocks   repo.MissingBlocks
 		inactive repo.NotActive
+		upstream *upstream.Refusal
 	)
 	switch {
+	case errors.As(err, &upstream):
+		return upstream.Public()
 	case errors.As(err, &invalid):
 		return &xrpc.Error{Status: 400, Name: invalid.Name, Message: invalid.Message}
 	case errors.As(err, &missing):

@@ -4,25 +4,54 @@ import (
 	"troupe/http/atproto"
 	"troupe/http/auth"
 	"troupe/http/firehose"
+	"troupe/http/proxy"
+	"troupe/http/upstream"
 	"troupe/http/xrpc"
 )
 
 // writeBody is the largest JSON body of a method that writes records.
 const writeBody = 1_000_000
 
-// routes is every XRPC method of this server, one a line, sorted.
-func routes(v *auth.Verifier, s *atproto.Service, stream *firehose.Server) []xrpc.Route {
+// surface is every XRPC method that a server answers itself. What is the app
+// view's is there only if there is one: else it is passed on to whom the client
+// names, like any method that has no route.
+func surface(c Config) []xrpc.Route {
+	all := routes(c.Verifier, c.Service, c.Firehose, c.Upstream)
+	if _, ok := c.Upstream.AppView(); ok {
+		return append(appViewRoutes(c.Verifier, c.Upstream), all...)
+	}
+	return all
+}
+
+// appViewRoutes is every method of app.bsky.* that needs more than passing on,
+// one a line, sorted.
+func appViewRoutes(v *auth.Verifier, up *upstream.Client) []xrpc.Route {
 	var (
-		identity = atproto.Identity{Service: s}
-		repo     = atproto.Repo{Service: s}
-		server   = atproto.Server{Service: s}
-		sync     = atproto.Sync{Service: s}
+		feed         = proxy.Feed{Upstream: up}
+		notification = proxy.Notification{Upstream: up}
+	)
+	return []xrpc.Route{
+		xrpc.Query("app.bsky.feed.getFeed", v.AsOwner, feed.GetFeed),
+		xrpc.Procedure("app.bsky.notification.registerPush", v.AsSession, notification.RegisterPush),
+		xrpc.Procedure("app.bsky.notification.unregisterPush", v.AsOwner, notification.UnregisterPush),
+	}
+}
+
+// routes is every method of com.atproto.*, one a line, sorted.
+func routes(v *auth.Verifier, s *atproto.Service, stream *firehose.Server, up *upstream.Client) []xrpc.Route {
+	var (
+		identity   = atproto.Identity{Service: s}
+		moderation = proxy.Moderation{Upstream: up}
+		repo       = atproto.Repo{Service: s}
+		server     = atproto.Server{Service: s}
+		sync       = atproto.Sync{Service: s}
 	)
 	return []xrpc.Route{
 		xrpc.Procedure("com.atproto.identity.refreshIdentity", v.AsOwner, identity.RefreshIdentity),
 		xrpc.Query("com.atproto.identity.resolveDid", v.AsAnyone, identity.ResolveDID),
 		xrpc.Query("com.atproto.identity.resolveHandle", v.AsAnyone, identity.ResolveHandle),
 		xrpc.Query("com.atproto.identity.resolveIdentity", v.AsAnyone, identity.ResolveIdentity),
+		xrpc.Procedure("com.atproto.moderation.createReport", v.AsLeaver, moderation.CreateReport),
 		xrpc.Procedure("com.atproto.repo.applyWrites", v.AsWriter, repo.ApplyWrites, xrpc.BodyLimit(writeBody)),
 		xrpc.Procedure("com.atproto.repo.createRecord", v.AsWriter, repo.CreateRecord, xrpc.BodyLimit(writeBody), xrpc.Cost(3)),
 		xrpc.Procedure("com.atproto.repo.deleteRecord", v.AsWriter, repo.DeleteRecord, xrpc.Cost(1)),

@@ -9,6 +9,7 @@ import (
 	"troupe/http/atproto"
 	"troupe/http/auth"
 	"troupe/http/firehose"
+	"troupe/http/upstream"
 )
 
 // notServed are the methods of com.atproto.* that this server does not answer,
@@ -52,7 +53,6 @@ var notYet = []string{
 	"com.atproto.identity.signPlcOperation",
 	"com.atproto.identity.submitPlcOperation",
 	"com.atproto.identity.updateHandle",
-	"com.atproto.moderation.createReport",
 	"com.atproto.server.activateAccount",
 	"com.atproto.server.confirmEmail",
 	"com.atproto.server.createAppPassword",
@@ -74,7 +74,8 @@ var notYet = []string{
 }
 
 func TestRoutesAgreeWithCatalog(t *testing.T) {
-	table := routes(&auth.Verifier{}, &atproto.Service{}, &firehose.Server{})
+	up := upstream.New(upstream.Options{AppView: upstream.Named{DID: "did:web:view.test", URL: "https://view.test"}})
+	table := surface(Config{Verifier: &auth.Verifier{}, Service: &atproto.Service{}, Firehose: &firehose.Server{}, Upstream: up})
 	var names []string
 	for _, r := range table {
 		names = append(names, r.NSID.String())
@@ -100,6 +101,16 @@ func TestRoutesAgreeWithCatalog(t *testing.T) {
 		}
 		if !slices.Contains(notYet, name) {
 			t.Errorf("%s is in the catalog, not served, and no reason is given", name)
+		}
+	}
+}
+
+// Without an app view its methods are not there: a client who names another one
+// gets through to that.
+func TestRoutesWithoutAnAppView(t *testing.T) {
+	for _, r := range surface(Config{Verifier: &auth.Verifier{}, Service: &atproto.Service{}, Firehose: &firehose.Server{}, Upstream: upstream.New(upstream.Options{})}) {
+		if !strings.HasPrefix(r.NSID.String(), "com.atproto.") {
+			t.Errorf("%s is served", r.NSID)
 		}
 	}
 }

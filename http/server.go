@@ -14,6 +14,8 @@ import (
 	"troupe/http/atproto"
 	"troupe/http/auth"
 	"troupe/http/firehose"
+	"troupe/http/proxy"
+	"troupe/http/upstream"
 	"troupe/http/web"
 	"troupe/http/xrpc"
 )
@@ -31,6 +33,7 @@ type Config struct {
 	Service  *atproto.Service
 	Firehose *firehose.Server
 	Pages    *web.Pages
+	Upstream *upstream.Client // other services, on behalf of accounts
 	Logger   *slog.Logger
 	Metrics  prometheus.Registerer // nil: none
 
@@ -51,8 +54,9 @@ type Server struct {
 // New joins the route table with the handlers. It panics when the table and
 // the lexicon catalog disagree: that is a mistake in the program.
 func New(c Config) *Server {
-	x := xrpc.NewServer(routes(c.Verifier, c.Service, c.Firehose), c.Service.Lexicons, translate, xrpc.Options{
-		Log: c.Logger, Metrics: c.Metrics, CheckOutput: c.CheckOutput,
+	x := xrpc.NewServer(surface(c), c.Service.Lexicons, translate, xrpc.Options{
+		Fallback: proxy.CatchAll{Upstream: c.Upstream, Verify: c.Verifier.AsOwnerUp},
+		Log:      c.Logger, Metrics: c.Metrics, CheckOutput: c.CheckOutput,
 	})
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true

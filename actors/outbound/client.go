@@ -21,15 +21,18 @@ func NewClient(o Options) *http.Client {
 		Resolver:  o.Resolver,
 		Control:   control(o),
 	}
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(!o.HTTP1)
 	transport := &http.Transport{
 		Proxy:                  nil,
 		DialContext:            dialer.DialContext,
 		TLSClientConfig:        o.TLS,
 		TLSHandshakeTimeout:    dialTimeout,
-		ForceAttemptHTTP2:      true,
+		Protocols:              protocols,
 		MaxResponseHeaderBytes: maxHeader,
-		MaxIdleConns:           idleTotal,
-		MaxIdleConnsPerHost:    idlePerHost,
+		MaxIdleConns:           max(idleTotal, o.Idle),
+		MaxIdleConnsPerHost:    o.Idle,
 		IdleConnTimeout:        idleTime,
 	}
 	client := &http.Client{

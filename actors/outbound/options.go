@@ -61,6 +61,10 @@ type Options struct {
 	// PerHost is how many calls to one host may be in flight; a call ends when its
 	// body is closed or read to its end. 0: DefaultPerHost.
 	PerHost int
+	// Idle is how many unused connections to one host are kept. 0: 16.
+	Idle int
+	// HTTP1 keeps to HTTP/1.1 where the host would take HTTP/2 too.
+	HTTP1 bool
 
 	UserAgent string        // of requests that carry none. "": DefaultUserAgent
 	Resolver  *net.Resolver // nil: net.DefaultResolver
@@ -84,6 +88,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.PerHost <= 0 {
 		o.PerHost = DefaultPerHost
+	}
+	if o.Idle <= 0 {
+		o.Idle = idlePerHost
 	}
 	if o.UserAgent == "" {
 		o.UserAgent = DefaultUserAgent

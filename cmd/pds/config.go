@@ -63,17 +63,19 @@ type Config struct {
 	PrivacyPolicy  string
 	TermsOfService string
 
-	ModService RemoteService // the moderation service; zero: none
+	AppView       RemoteService // the service that most methods are passed on to; zero: none
+	ModService    RemoteService // the moderation service; zero: none
+	ReportService RemoteService // who takes reports; zero: the moderation service
+	Proxy         ProxyConfig
 
-	AppView string // URL of the service that knows about other servers' accounts; "": none
 	Metrics string // address of the metrics listener; "": none
 	Dev     bool
 }
 
 // RemoteService is a service of the network that the operator named.
 type RemoteService struct {
-	URL string // origin, without a path
 	DID syntax.DID
+	URL string // origin, without a path
 }
 
 // Hostname is the public name without a port.
@@ -111,8 +113,7 @@ func readConfig(s *settings) (Config, error) {
 	c.BackfillWindow = s.millis("PDS_REPO_BACKFILL_LIMIT_MS", 24*time.Hour)
 	c.InviteRequired = s.flag("PDS_INVITE_REQUIRED", true)
 	c.readImports(s)
-	c.ModService = s.service("PDS_MOD_SERVICE")
-	c.AppView = s.text("PDS_BSKY_APP_VIEW_URL")
+	c.readProxy(s)
 	c.Metrics = s.text("PDS_METRICS_ADDRESS")
 	return c, s.err
 }

@@ -99,7 +99,7 @@ type scriptWorld struct {
 	settings map[string]string
 	plc      *devnet.PLC
 	rotation atcrypto.PrivateKey
-	upstream *upstream
+	upstream *otherServer
 	bucket   *blobtest.Bucket // nil: none is open
 	server   *Server
 	cancel   context.CancelFunc

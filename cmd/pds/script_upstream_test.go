@@ -11,8 +11,8 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// upstream gives one answer to everybody.
-type upstream struct {
+// otherServer gives one answer to everybody.
+type otherServer struct {
 	server *httptest.Server
 
 	mu         sync.Mutex
@@ -21,7 +21,7 @@ type upstream struct {
 	asked      string
 }
 
-func (u *upstream) ServeHTTP(w nethttp.ResponseWriter, r *nethttp.Request) {
+func (u *otherServer) ServeHTTP(w nethttp.ResponseWriter, r *nethttp.Request) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.asked = r.URL.RequestURI()
@@ -36,7 +36,7 @@ func (w *scriptWorld) upstreamVerb(ts *testscript.TestScript, args []string) {
 	status, err := strconv.Atoi(args[0])
 	ts.Check(err)
 	if w.upstream == nil {
-		w.upstream = &upstream{}
+		w.upstream = &otherServer{}
 		w.upstream.server = httptest.NewServer(w.upstream)
 		w.settings["PDS_BSKY_APP_VIEW_URL"], w.settings["PDS_BSKY_APP_VIEW_DID"] = w.upstream.server.URL, "did:web:upstream.test"
 		w.restartVerb(ts, nil)

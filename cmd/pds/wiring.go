@@ -293,6 +293,7 @@ func (s *Server) newHTTP(p httpParts) *http.Server {
 			TermsOfService: c.TermsOfService, DIDDocs: c.DIDDocs,
 		},
 		Firehose: stream,
+		Upstream: s.newUpstream(p.ids),
 		Pages: &web.Pages{
 			DID: c.DID, URL: c.URL, Domains: c.Domains, Index: s.index, Version: c.Version, Home: p.extra.Home, Dev: p.extra.Pages,
 			Healthy: func(ctx context.Context) error {

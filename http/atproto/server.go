@@ -276,9 +276,9 @@ func mayMint(who auth.Session, in GetServiceAuthIn) error {
 	switch {
 	case who.Takendown() && in.Lxm != methodCreateAccount:
 		return Invalid{"InvalidToken", "Bad token scope"}
-	case protectedMethod(in.Lxm):
+	case auth.Protected(in.Lxm):
 		return Invalid{"InvalidRequest", "cannot request a service auth token for the following protected method: " + in.Lxm.String()}
-	case !who.Privileged() && !who.Takendown() && privilegedMethod(in.Lxm):
+	case !who.Privileged() && !who.Takendown() && auth.Privileged(in.Lxm):
 		return Invalid{"InvalidRequest", "insufficient access to request a service auth token for the following method: " + in.Lxm.String()}
 	}
 	return nil

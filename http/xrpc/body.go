@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -25,6 +26,11 @@ type pacedReader struct {
 	began  time.Time
 	read   int64
 	limit  int64
+
+	mu    sync.Mutex // guards what follows, and the connection against a reader that outlives the call
+	off   bool       // the call is over
+	begun bool       // the body was read from
+	end   bool       // the body was read to its end
 }
 
 func newPacedReader(c *Call, limit int64) *pacedReader {
@@ -36,21 +42,57 @@ func (r *pacedReader) Read(p []byte) (int, error) {
 		p = p[:max(left, 0)]
 	}
 	grace := bodyGrace + time.Duration(r.read/bodyPace)*time.Second
-	_ = r.writer.control.SetReadDeadline(r.began.Add(grace)) // not supported by test recorders
+	if !r.deadline(r.began.Add(grace)) {
+		return 0, http.ErrBodyReadAfterClose
+	}
 	n, err := r.body.Read(p)
 	r.read += int64(n)
 	if r.read > r.limit {
 		return 0, tooLarge()
 	}
 	if err == io.EOF {
-		// From here on the server reads ahead to notice a vanishing client; it must not run into the deadline.
-		_ = r.writer.control.SetReadDeadline(time.Time{})
-		r.writer.unread = false
+		r.ended()
 	} else if err != nil {
 		err = bodyError(err)
 	}
 	return n, err
 }
+
+// deadline sets when the next piece must be there; false if the call is over.
+func (r *pacedReader) deadline(at time.Time) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.begun = true; !r.off {
+		_ = r.writer.control.SetReadDeadline(at) // not supported by test recorders
+	}
+	return !r.off
+}
+
+// ended is told of the end of the body. From here on the server reads ahead to notice a vanishing client; it must not
+// run into the deadline.
+func (r *pacedReader) ended() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.end = true
+	if !r.off {
+		_ = r.writer.control.SetReadDeadline(time.Time{})
+		r.writer.unread.Store(false)
+	}
+}
+
+// detach ends the reading for whoever reads on when the call is over, as an HTTP client does whose server answered
+// before it was sent everything. What is left of the body is given up, and the connection with it.
+func (r *pacedReader) detach() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.off = true
+	if r.begun && !r.end {
+		_ = r.writer.control.SetReadDeadline(longAgo)
+	}
+}
+
+// longAgo as a deadline ends a read that is under way.
+var longAgo = time.Unix(1, 0)
 
 func (r *pacedReader) Close() error { return r.body.Close() }
 

@@ -36,6 +36,19 @@ func decompress(body io.Reader, coding string, limit int64) (io.Reader, error) {
 	return &cappedReader{decoded, limit}, nil
 }
 
+// Decompress returns the decoded form of a body that came from elsewhere, in gzip, deflate or br. It has no limit of its
+// own, and speaks of it as of a request's body.
+func Decompress(body io.Reader, coding string) (io.Reader, error) {
+	switch coding {
+	case "x-gzip":
+		coding = "gzip"
+	case "gzip", "deflate", "br":
+	default:
+		return nil, &Error{Status: http.StatusUnsupportedMediaType, Message: "The coding " + short(coding) + " is not known"}
+	}
+	return decoder(body, coding)
+}
+
 func decoder(body io.Reader, coding string) (io.Reader, error) {
 	switch coding {
 	case "gzip":

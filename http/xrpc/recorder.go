@@ -3,6 +3,7 @@ package xrpc
 import (
 	"errors"
 	"net/http"
+	"sync/atomic"
 	"time"
 )
 
@@ -28,8 +29,8 @@ type recorder struct {
 	status  int   // 0 = nothing was sent
 	bytes   int64 // of the body
 	began   bool
-	broken  bool // a write failed: nobody is reading
-	unread  bool // the request's body was not read to its end
+	broken  bool        // a write failed: nobody is reading
+	unread  atomic.Bool // the request's body was not read to its end; a proxied body is read by another goroutine
 	// patience is how long net/http may read on in an unread body before the header leaves.
 	patience time.Duration
 	// until is the write deadline of the connection; zero: none.
@@ -54,7 +55,8 @@ func (w *recorder) record(to http.ResponseWriter, r *http.Request) {
 	if !ok {
 		control = wrapped{http.NewResponseController(to)}
 	}
-	*w = recorder{ResponseWriter: to, control: control, unread: r.ContentLength != 0, patience: discard}
+	*w = recorder{ResponseWriter: to, control: control, patience: discard}
+	w.unread.Store(r.ContentLength != 0)
 }
 
 // Unwrap lets http.ResponseController, and with it WebSocket upgrades, reach the connection.
@@ -63,7 +65,7 @@ func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 func (w *recorder) WriteHeader(status int) {
 	if status >= 200 || status == http.StatusSwitchingProtocols {
 		w.status, w.began = status, true
-		if w.unread { // net/http reads on, up to 256 KB, before the header leaves; it resets this for the next request
+		if w.unread.Load() { // net/http reads on, up to 256 KB, before the header leaves; it resets this for the next request
 			_ = w.control.SetReadDeadline(time.Now().Add(w.patience))
 		}
 	}

@@ -64,7 +64,9 @@ func (s *Server) fallBack(c *Call) error {
 			return err
 		}
 	}
-	c.Request.Body = newPacedReader(c, math.MaxInt64/2) // no slower than elsewhere; its size is the other side's affair
+	body := newPacedReader(c, math.MaxInt64/2) // no slower than elsewhere; its size is the other side's affair
+	defer body.detach()
+	c.Request.Body = body
 	s.fallback.ServeHTTP(c.writer, c.Request)
 	return nil
 }

@@ -8,6 +8,9 @@ import (
 	"net/http"
 )
 
+// Respond answers a request with a stream, for a Fallback. An error is to be given to Fail.
+func Respond(r *http.Request, s Stream) error { return CallOf(r.Context()).stream(r.Context(), s) }
+
 // stream sends a body that is written as it is made.
 func (c *Call) stream(ctx context.Context, s Stream) error {
 	if s.Close != nil {
