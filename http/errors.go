@@ -69,6 +69,8 @@ var table = []struct {
 	{saga.ErrBusyAccount, 503, "NotEnoughResources", "The account is being changed; please try again"},
 	{account.ErrBusy, 503, "NotEnoughResources", "Too many sign-ins at once"},
 
+	{account.ErrDuplicate, 400, "InvalidRequest", "There is one of that name already"},
+
 	// Records and repositories.
 	{atproto.ErrNoAccount, 403, "AccountNotFound", "Account not found"},
 	{atproto.ErrLongPassword, 401, "AuthenticationRequired", "Password too long. Consider resetting your password."},

@@ -40,13 +40,25 @@ func appViewRoutes(v *auth.Verifier, up *upstream.Client) []xrpc.Route {
 // routes is every method of com.atproto.*, one a line, sorted.
 func routes(v *auth.Verifier, s *atproto.Service, stream *firehose.Server, up *upstream.Client) []xrpc.Route {
 	var (
+		admin      = atproto.Admin{Service: s}
 		identity   = atproto.Identity{Service: s}
 		moderation = proxy.Moderation{Upstream: up}
 		repo       = atproto.Repo{Service: s}
 		server     = atproto.Server{Service: s}
 		sync       = atproto.Sync{Service: s}
+		temp       = atproto.Temp{Service: s}
 	)
 	return []xrpc.Route{
+		xrpc.Procedure("com.atproto.admin.disableAccountInvites", v.AsModerator, admin.DisableAccountInvites),
+		xrpc.Procedure("com.atproto.admin.disableInviteCodes", v.AsModerator, admin.DisableInviteCodes),
+		xrpc.Procedure("com.atproto.admin.enableAccountInvites", v.AsModerator, admin.EnableAccountInvites),
+		xrpc.Query("com.atproto.admin.getAccountInfo", v.AsModerator, admin.GetAccountInfo),
+		xrpc.Query("com.atproto.admin.getAccountInfos", v.AsModerator, admin.GetAccountInfos),
+		xrpc.Query("com.atproto.admin.getInviteCodes", v.AsModerator, admin.GetInviteCodes),
+		xrpc.Query("com.atproto.admin.searchAccounts", v.AsModerator, admin.SearchAccounts),
+		xrpc.Procedure("com.atproto.admin.sendEmail", v.AsModerator, admin.SendEmail),
+		xrpc.Procedure("com.atproto.admin.updateAccountEmail", v.AsAdmin, admin.UpdateAccountEmail),
+		xrpc.Procedure("com.atproto.admin.updateAccountPassword", v.AsAdmin, admin.UpdateAccountPassword),
 		xrpc.Procedure("com.atproto.identity.refreshIdentity", v.AsOwner, identity.RefreshIdentity),
 		xrpc.Query("com.atproto.identity.resolveDid", v.AsAnyone, identity.ResolveDID),
 		xrpc.Query("com.atproto.identity.resolveHandle", v.AsAnyone, identity.ResolveHandle),
@@ -64,13 +76,18 @@ func routes(v *auth.Verifier, s *atproto.Service, stream *firehose.Server, up *u
 		xrpc.Procedure("com.atproto.repo.uploadBlob", v.AsUploader, repo.UploadBlob, xrpc.BodyLimit(s.BlobLimit)),
 		xrpc.Query("com.atproto.server.checkAccountStatus", v.AsOwner, server.CheckAccountStatus),
 		xrpc.Procedure("com.atproto.server.createAccount", v.AsNewcomer, server.CreateAccount),
+		xrpc.Procedure("com.atproto.server.createAppPassword", v.AsFullUp, server.CreateAppPassword),
 		xrpc.Procedure("com.atproto.server.createInviteCode", v.AsAdmin, server.CreateInviteCode),
+		xrpc.Procedure("com.atproto.server.createInviteCodes", v.AsAdmin, server.CreateInviteCodes),
 		xrpc.Procedure("com.atproto.server.createSession", v.AsAnyone, server.CreateSession),
 		xrpc.Procedure("com.atproto.server.deleteSession", v.AsRefreshExpired, server.DeleteSession),
 		xrpc.Query("com.atproto.server.describeServer", v.AsAnyone, server.DescribeServer),
+		xrpc.Query("com.atproto.server.getAccountInviteCodes", v.AsFullUp, server.GetAccountInviteCodes),
 		xrpc.Query("com.atproto.server.getServiceAuth", v.AsLeaver, server.GetServiceAuth),
 		xrpc.Query("com.atproto.server.getSession", v.AsSession, server.GetSession),
+		xrpc.Query("com.atproto.server.listAppPasswords", v.AsOwner, server.ListAppPasswords),
 		xrpc.Procedure("com.atproto.server.refreshSession", v.AsRefresh, server.RefreshSession),
+		xrpc.Procedure("com.atproto.server.revokeAppPassword", v.AsOwner, server.RevokeAppPassword),
 		xrpc.Query("com.atproto.sync.getBlob", v.AsExporter, sync.GetBlob),
 		xrpc.Query("com.atproto.sync.getBlocks", v.AsViewer, sync.GetBlocks),
 		xrpc.Query("com.atproto.sync.getCheckout", v.AsViewer, sync.GetCheckout),
@@ -83,5 +100,6 @@ func routes(v *auth.Verifier, s *atproto.Service, stream *firehose.Server, up *u
 		xrpc.Query("com.atproto.sync.listRepos", v.AsAnyone, sync.ListRepos),
 		xrpc.Query("com.atproto.sync.listReposByCollection", v.AsAnyone, sync.ListReposByCollection),
 		xrpc.Subscription("com.atproto.sync.subscribeRepos", stream.Serve),
+		xrpc.Query("com.atproto.temp.checkSignupQueue", v.AsSession, temp.CheckSignupQueue),
 	}
 }

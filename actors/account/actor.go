@@ -135,6 +135,12 @@ func (a *Accounts) Receive(t *mailbox.Turn) {
 		mailbox.Later(a, t, m, write(a, revokeAppPassword))
 	case CreateInvites:
 		mailbox.Later(a, t, m, write(a, createInvites))
+	case EarnInvites:
+		mailbox.Later(a, t, m, write(a, earnInvites))
+	case DisableInvites:
+		mailbox.Later(a, t, m, write(a, disableInvites))
+	case AllowInvites:
+		mailbox.Later(a, t, m, write(a, allowInvites))
 	case IssueToken:
 		mailbox.Later(a, t, m, write(a, issueToken))
 	case UseToken:

@@ -153,19 +153,6 @@ func (b *batch) turnInto(n NewAccount, held accountdb.Reservation, old accountdb
 	return row, nil
 }
 
-func createInvites(b *batch, m CreateInvites) (Done, error) {
-	for _, code := range m.Codes {
-		if _, found, err := b.Invite(code); err != nil || found {
-			return Done{}, either(err, ErrDuplicate)
-		}
-		err := b.InsertInvite(Invite{Code: code, Uses: m.Uses, ForAccount: m.For, CreatedBy: m.CreatedBy, CreatedAt: b.now})
-		if err != nil {
-			return Done{}, err
-		}
-	}
-	return Done{}, nil
-}
-
 func upgradePassword(b *batch, m UpgradePassword) (Done, error) {
 	replaced, err := b.ReplacePassword(m.DID, m.Old, m.New)
 	if err != nil || !replaced {

@@ -33,6 +33,9 @@ func ParseEmail(raw string) (Email, error) {
 	return Email(strings.ToLower(raw)), nil
 }
 
+// SearchedEmail is a part of an address as it is looked for.
+func SearchedEmail(raw string) Email { return Email(strings.ToLower(strings.TrimSpace(raw))) }
+
 // atom reports whether c is atext of RFC 5322, section 3.2.3.
 func atom(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("!#$%&'*+-/=?^_`{|}~", c) >= 0

@@ -131,15 +131,6 @@ type RevokeAppPassword struct {
 	Name string
 }
 
-// CreateInvites stores new invite codes, all or none. It is answered with [ErrDuplicate].
-type CreateInvites struct {
-	mailbox.To[*Accounts, Done]
-	Codes     []InviteCode
-	Uses      int64
-	For       string // a DID or "admin"
-	CreatedBy string // a DID or "admin"
-}
-
 // SweepExpired removes a bounded number of rows that ended before a time and
 // that nobody will ask for. After is Next of the answer before, "" at first.
 type SweepExpired struct {

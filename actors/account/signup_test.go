@@ -13,7 +13,7 @@ import (
 
 func TestReserve(t *testing.T) {
 	w := newWorld(t, nil)
-	must(w, CreateInvites{Codes: []InviteCode{"once", "spent"}, Uses: 1, For: "admin", CreatedBy: "admin"})
+	must(w, CreateInvites{Codes: []InviteCode{"once", "spent"}, Uses: 1, For: []string{"admin"}, CreatedBy: "admin"})
 	w.person("old", "hash")
 	must(w, reservation("busy", "spent"))
 
@@ -58,7 +58,7 @@ func TestReserve(t *testing.T) {
 
 func TestInsert(t *testing.T) {
 	w := newWorld(t, nil)
-	must(w, CreateInvites{Codes: []InviteCode{"once"}, Uses: 1, For: "admin", CreatedBy: "admin"})
+	must(w, CreateInvites{Codes: []InviteCode{"once"}, Uses: 1, For: []string{"admin"}, CreatedBy: "admin"})
 	refuse(w, ErrNoSaga, insertion("a", "hash", Grant{}))
 	must(w, reservation("a", "once"))
 	g := Grant{ID: "jti", Expires: noon.Add(RefreshLifetime)}
@@ -104,7 +104,7 @@ func TestSignupRaces(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t, nil)
-			must(w, CreateInvites{Codes: []InviteCode{"once"}, Uses: 1, For: "admin", CreatedBy: "admin"})
+			must(w, CreateInvites{Codes: []InviteCode{"once"}, Uses: 1, For: []string{"admin"}, CreatedBy: "admin"})
 			_, outcomes := race(w, n, func(i int) mailbox.Message[*Accounts, Done] {
 				m := reservation(fmt.Sprintf("p%d", i), c.invite)
 				m.Saga.DID = did(string(rune('a'+i/26)) + string(rune('a'+i%26)))
@@ -145,8 +145,8 @@ func TestSagas(t *testing.T) {
 
 func TestInvites(t *testing.T) {
 	w := newWorld(t, nil)
-	must(w, CreateInvites{Codes: []InviteCode{"a", "b"}, Uses: 3, For: "admin", CreatedBy: "admin"})
-	refuse(w, ErrDuplicate, CreateInvites{Codes: []InviteCode{"c", "a"}, Uses: 1, For: "admin", CreatedBy: "admin"})
+	must(w, CreateInvites{Codes: []InviteCode{"a", "b"}, Uses: 3, For: []string{"admin"}, CreatedBy: "admin"})
+	refuse(w, ErrDuplicate, CreateInvites{Codes: []InviteCode{"c", "a"}, Uses: 1, For: []string{"admin"}, CreatedBy: "admin"})
 	for code, want := range map[InviteCode]error{"a": nil, "b": nil, "c": ErrInvite, "": ErrInvite} {
 		if err := w.reads.CheckInvite(t.Context(), code); !errors.Is(err, want) {
 			t.Errorf("%q: %v, want %v", code, err, want)
@@ -165,7 +165,7 @@ func TestBatch(t *testing.T) {
 		if i%3 == 0 {
 			codes = append(codes, "twice", "twice")
 		}
-		return CreateInvites{Codes: codes, Uses: 1, For: "admin", CreatedBy: "admin"}
+		return CreateInvites{Codes: codes, Uses: 1, For: []string{"admin"}, CreatedBy: "admin"}
 	})
 	if outcomes[""] != 400 || outcomes[ErrDuplicate.Error()] != 200 {
 		t.Fatalf("outcomes %v", outcomes)

@@ -82,7 +82,7 @@ func TestRefusals(t *testing.T) {
 			return "", errors.New("no such name")
 		}
 	})
-	if _, err := mailbox.Ask(t.Context(), w.accounts.Address(), account.CreateInvites{Codes: []account.InviteCode{"first", "code"}, Uses: 1, For: "admin", CreatedBy: "admin"}); err != nil {
+	if _, err := mailbox.Ask(t.Context(), w.accounts.Address(), account.CreateInvites{Codes: []account.InviteCode{"first", "code"}, Uses: 1, For: []string{"admin"}, CreatedBy: "admin"}); err != nil {
 		t.Fatal(err)
 	}
 	old := person("old")
@@ -131,7 +131,7 @@ func TestRefusals(t *testing.T) {
 // An invite code that nobody asked for is held to what it promises.
 func TestInviteWhereNoneIsRequired(t *testing.T) {
 	w := newWorld(t, nil)
-	if _, err := mailbox.Ask(t.Context(), w.accounts.Address(), account.CreateInvites{Codes: []account.InviteCode{"once"}, Uses: 1, For: "admin", CreatedBy: "admin"}); err != nil {
+	if _, err := mailbox.Ask(t.Context(), w.accounts.Address(), account.CreateInvites{Codes: []account.InviteCode{"once"}, Uses: 1, For: []string{"admin"}, CreatedBy: "admin"}); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
@@ -208,7 +208,7 @@ func TestRaces(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, func(o *Options) { o.InviteRequired = name == "invite" })
-			if _, err := mailbox.Ask(t.Context(), w.accounts.Address(), account.CreateInvites{Codes: []account.InviteCode{"once"}, Uses: 1, For: "admin", CreatedBy: "admin"}); err != nil {
+			if _, err := mailbox.Ask(t.Context(), w.accounts.Address(), account.CreateInvites{Codes: []account.InviteCode{"once"}, Uses: 1, For: []string{"admin"}, CreatedBy: "admin"}); err != nil {
 				t.Fatal(err)
 			}
 			var all sync.WaitGroup

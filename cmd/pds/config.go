@@ -53,6 +53,8 @@ type Config struct {
 	BackfillWindow time.Duration
 
 	InviteRequired bool
+	InviteInterval time.Duration // in which an account earns an invite code; 0: it earns none
+	InviteEpoch    time.Time     // from when on
 	DIDDocs        bool
 	BlobLimit      int64
 	ImportLimit    int64         // bytes of a repository that is taken in
@@ -112,6 +114,8 @@ func readConfig(s *settings) (Config, error) {
 	c.Crawlers = s.list("PDS_CRAWLERS")
 	c.BackfillWindow = s.millis("PDS_REPO_BACKFILL_LIMIT_MS", 24*time.Hour)
 	c.InviteRequired = s.flag("PDS_INVITE_REQUIRED", true)
+	c.InviteInterval = s.millis("PDS_INVITE_INTERVAL", 0)
+	c.InviteEpoch = time.UnixMilli(s.number("PDS_INVITE_EPOCH", 0))
 	c.readImports(s)
 	c.readProxy(s)
 	c.Metrics = s.text("PDS_METRICS_ADDRESS")

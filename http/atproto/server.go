@@ -2,11 +2,8 @@ package atproto
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/base32"
 	"encoding/json"
 	"errors"
-	"strings"
 	"time"
 
 	"github.com/bluesky-social/indigo/atproto/atcrypto"
@@ -45,7 +42,7 @@ type ServerContact struct {
 // DescribeServer tells a client what it may offer to a newcomer.
 func (h Server) DescribeServer(context.Context, auth.Nobody, xrpc.None) (DescribeServerOut, error) {
 	return DescribeServerOut{
-		DID: h.DID, AvailableUserDomains: h.Domains, InviteCodeRequired: h.InviteRequired,
+		DID: h.DID, AvailableUserDomains: h.Domains, InviteCodeRequired: h.Invites.Required,
 		Links:   ServerLinks{h.PrivacyPolicy, h.TermsOfService},
 		Contact: ServerContact{h.Contact}, BlobUploadLimit: h.BlobLimit,
 	}, nil
@@ -203,37 +200,6 @@ func (s *Service) sessionOut(ctx context.Context, in account.Session) (SessionOu
 		out.Email, out.EmailConfirmed = string(private.Email), &confirmed
 	}
 	return out, nil
-}
-
-// CreateInviteCodeIn is the input of com.atproto.server.createInviteCode.
-type CreateInviteCodeIn struct {
-	UseCount   int64      `json:"useCount"`
-	ForAccount syntax.DID `json:"forAccount"`
-}
-
-// CreateInviteCodeOut answers createInviteCode.
-type CreateInviteCodeOut struct {
-	Code account.InviteCode `json:"code"`
-}
-
-// CreateInviteCode makes an invite code for the operator to hand out.
-func (h Server) CreateInviteCode(ctx context.Context, _ auth.Admin, in CreateInviteCodeIn) (CreateInviteCodeOut, error) {
-	owner := in.ForAccount.String()
-	if owner == "" {
-		owner = "admin"
-	}
-	code := h.newInvite()
-	_, err := mailbox.Ask(ctx, h.Accounts, account.CreateInvites{Codes: []account.InviteCode{code}, Uses: in.UseCount, For: owner, CreatedBy: "admin"})
-	return CreateInviteCodeOut{code}, err
-}
-
-// newInvite is a code like "pds-example-com-xxxxx-xxxxx" that nobody can guess.
-func (s *Service) newInvite() account.InviteCode {
-	var b [7]byte
-	rand.Read(b[:])
-	r := strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(b[:]))[:10]
-	host := strings.ReplaceAll(strings.TrimPrefix(s.DID.String(), "did:web:"), ".", "-")
-	return account.InviteCode(host + "-" + r[:5] + "-" + r[5:])
 }
 
 // GetServiceAuthIn holds the parameters of com.atproto.server.getServiceAuth.

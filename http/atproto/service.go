@@ -39,7 +39,7 @@ type Service struct {
 	SpoolDir string         // where uploads are collected
 	Imports  *repo.Importer // nil: repositories are not taken in
 
-	InviteRequired bool
+	Invites        InviteRules
 	BlobLimit      int64
 	ImportLimit    int64
 	Contact        string
@@ -58,6 +58,8 @@ type (
 	Sync     struct{ *Service }
 	Server   struct{ *Service }
 	Identity struct{ *Service }
+	Admin    struct{ *Service }
+	Temp     struct{ *Service }
 )
 
 // account finds an account by what a client calls it: a DID or a handle.

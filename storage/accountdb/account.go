@@ -43,6 +43,19 @@ func (r *Reader) AccountByEmail(e Email) (a Account, found bool, err error) {
 	return a, found, err
 }
 
+// instr, not LIKE: what is looked for may hold the letters that LIKE takes for
+// wildcards. The scan is in the order of the answer and ends when that is full.
+const searchAccounts = `SELECT did FROM account WHERE did > ? AND instr(email, ?) > 0 ORDER BY did LIMIT ?`
+
+// SearchAccounts lists accounts whose address contains a lower-case text.
+func (r *Reader) SearchAccounts(part Email, after syntax.DID, limit int) (all []syntax.DID, err error) {
+	err = r.sql.Each(searchAccounts, func(row *sqlite.Row) error {
+		all = append(all, syntax.DID(row.Text(0)))
+		return nil
+	}, after, part, limit)
+	return all, err
+}
+
 const insertAccount = `INSERT INTO account (did, email, password, confirmed_at, invites_disabled, email_factor) VALUES (?, ?, ?, ?, ?, ?)`
 
 // InsertAccount adds the private row of an account whose actor row exists.

@@ -80,9 +80,23 @@ type Invite struct {
 	Uses       int64 // how often it may be used in all
 	Used       int64 // by accounts, and by sign-ups that are under way
 	Disabled   bool
+	Banned     bool   // it was given to an account that moderation has closed
 	ForAccount string // a DID or "admin"
 	CreatedBy  string // a DID or "admin"
 	CreatedAt  time.Time
+}
+
+// InviteUse is a row of table invite_code_use.
+type InviteUse struct {
+	By syntax.DID
+	At time.Time
+}
+
+// UsedInvite is an invite code with everybody who came with it, newest first.
+// Used counts them, and no sign-up that is under way.
+type UsedInvite struct {
+	Invite
+	UsedBy []InviteUse
 }
 
 // Saga is a row of table saga: how far a story has come and what it needs to go on.

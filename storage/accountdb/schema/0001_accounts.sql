@@ -95,6 +95,7 @@ CREATE TABLE invite_code (
 	created_at  INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX invite_code_for ON invite_code (for_account);
+CREATE INDEX invite_code_recent ON invite_code (created_at, code);
 
 -- used_by is no foreign key: deleting an account gives no use back.
 CREATE TABLE invite_code_use (
