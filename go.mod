@@ -10,6 +10,8 @@ require (
 	github.com/bluesky-social/indigo v0.0.0-20260818202247-4b983a7e86c8 // the field's syntax, keys, identity and lexicons; the oracle of tests
 	github.com/coder/websocket v1.8.15 // the firehose; maintained, with contexts
 	github.com/did-method-plc/go-didplc v0.2.2 // PLC operations and their rules
+	github.com/emersion/go-sasl v0.0.0-20241020182733-b788ff22d5a6 // tests: passwords of that mail server
+	github.com/emersion/go-smtp v0.25.1 // tests: a mail server inside the process
 	github.com/fxamacker/cbor/v2 v2.9.6 // tests: frames decoded by somebody else
 	github.com/gabriel-vasile/mimetype v1.4.16 // what the first bytes of a blob say
 	github.com/golang-jwt/jwt/v5 v5.3.1 // session and service tokens
@@ -28,8 +30,10 @@ require (
 	github.com/prometheus/client_model v0.6.3 // tests: reading metrics
 	github.com/rivo/uniseg v0.4.7 // graphemes, which lexicons count
 	github.com/rogpeppe/go-internal v1.16.0 // tests: scripts over the whole server
+	github.com/wneessen/go-mail v0.8.1 // mail in MIME, over SMTP
 	go.uber.org/goleak v1.3.0 // tests: no goroutine is left behind
 	golang.org/x/crypto v0.58.0 // argon2id, scrypt, XChaCha20-Poly1305
+	golang.org/x/net v0.60.0 // the words of HTML in a mail
 	golang.org/x/sync v0.24.0 // groups of goroutines with a bound
 	golang.org/x/sys v0.49.0 // syncfs, file locks and what else Linux offers
 	pgregory.net/rapid v1.3.0 // tests: random histories, shrunk
@@ -127,7 +131,6 @@ require (
 	go.uber.org/zap v1.27.1 // indirect
 	go.yaml.in/yaml/v3 v3.0.5 // indirect
 	golang.org/x/exp v0.0.0-20260410095643-746e56fc9e2f // indirect
-	golang.org/x/net v0.60.0 // indirect
 	golang.org/x/text v0.43.0 // indirect
 	golang.org/x/time v0.15.0 // indirect
 	golang.org/x/tools v0.51.0 // indirect

@@ -122,7 +122,7 @@ func settleMail(b *batch, m SettleMail) (Done, error) {
 func (a *Accounts) dueMail(ctx context.Context, m DueMail) (due Due, err error) {
 	now := a.o.Now()
 	err = a.db.Read(ctx, func(r *accountdb.Reader) error {
-		if due.Mail, err = r.DueMail(now, m.Limit); err != nil {
+		if due.Mail, err = r.DueMail(now, m.Limit, m.Only); err != nil {
 			return err
 		}
 		due.Next, err = r.NextMail(now)

@@ -60,6 +60,7 @@ type QueueMail struct {
 type DueMail struct {
 	mailbox.To[*Accounts, Due]
 	Limit int
+	Only  Template // "": any
 }
 
 // Due answers DueMail.

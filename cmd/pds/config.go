@@ -10,6 +10,7 @@ import (
 	"github.com/bluesky-social/indigo/atproto/atcrypto"
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
+	"troupe/actors/mail"
 	"troupe/storage/blob"
 )
 
@@ -65,6 +66,11 @@ type Config struct {
 	PrivacyPolicy  string
 	TermsOfService string
 
+	Mail           mail.Route  // nil transport: mail waits for the operator
+	ModerationMail *mail.Route // nil: it goes the way of all mail
+	Brand          mail.Brand
+	Disposable     string // file of mail domains that are not taken; "": ours alone
+
 	AppView       RemoteService // the service that most methods are passed on to; zero: none
 	ModService    RemoteService // the moderation service; zero: none
 	ReportService RemoteService // who takes reports; zero: the moderation service
@@ -93,8 +99,6 @@ func readConfig(s *settings) (Config, error) {
 	s.refuse("PDS_REDIS_", "this server is one process and keeps no state in Redis")
 	s.refuse("PDS_PLC_ROTATION_KEY_KMS_KEY_ID", "the rotation key comes from PDS_PLC_ROTATION_KEY_K256_PRIVATE_KEY_HEX")
 	for _, group := range [][]string{
-		{"PDS_EMAIL_SMTP_URL", "PDS_EMAIL_FROM_ADDRESS"},
-		{"PDS_MODERATION_EMAIL_SMTP_URL", "PDS_MODERATION_EMAIL_ADDRESS"},
 		{"PDS_BSKY_APP_VIEW_URL", "PDS_BSKY_APP_VIEW_DID"},
 		{"PDS_MOD_SERVICE_URL", "PDS_MOD_SERVICE_DID"},
 		{"PDS_REPORT_SERVICE_URL", "PDS_REPORT_SERVICE_DID"},
@@ -118,6 +122,7 @@ func readConfig(s *settings) (Config, error) {
 	c.InviteEpoch = time.UnixMilli(s.number("PDS_INVITE_EPOCH", 0))
 	c.readImports(s)
 	c.readProxy(s)
+	c.readMail(s)
 	c.Metrics = s.text("PDS_METRICS_ADDRESS")
 	return c, s.err
 }

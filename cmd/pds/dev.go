@@ -17,6 +17,7 @@ import (
 	"github.com/bluesky-social/indigo/atproto/atcrypto"
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
+	"troupe/actors/mail"
 	"troupe/actors/mailbox"
 	"troupe/actors/saga"
 	"troupe/cmd/pds/devnet"
@@ -68,7 +69,7 @@ func (c *devCommand) Run(ctx context.Context) error {
 	mails := devnet.NewMailbox(100)
 	page := newStartPage(config, plcURL)
 	tradeMemory()
-	server, err := NewServer(ctx, config, Extra{Home: page, Pages: devPages(mails, page), CheckOutput: true}, logger)
+	server, err := NewServer(ctx, config, Extra{Home: page, Pages: devPages(mails, page), Mail: deliver(mails), CheckOutput: true}, logger)
 	if err != nil {
 		return err
 	}
@@ -172,6 +173,14 @@ func (c *devCommand) announce(config Config, plcURL, dir string) {
 
 `, config.URL, config.URL, plcURL, "http://"+c.Metrics,
 		demoAccounts[0].Handle, demoAccounts[0].Password, demoAccounts[1].Handle, demoAccounts[1].Password, config.AdminPassword, dir)
+}
+
+// deliver puts mail into the mailbox page.
+func deliver(mails *devnet.Mailbox) mail.Transport {
+	return mail.TransportFunc(func(_ context.Context, m mail.Message) error {
+		mails.Deliver(devnet.Mail{To: m.To, Subject: m.Subject, Text: m.Text, HTML: m.HTML, At: time.Now()})
+		return nil
+	})
 }
 
 // devPages serves what a developer looks at beside the product.

@@ -97,6 +97,8 @@ var fenced = []struct {
 	{"github.com/minio/minio-go", "storage/blob"},
 	{"github.com/johannesboyne/gofakes3", "storage/blob/blobtest"},
 	{"github.com/gabriel-vasile/mimetype", "storage/blob"},
+	{"github.com/wneessen/go-mail", "actors/mail"},
+	{"github.com/pquerna/otp", "actors/account"},
 }
 
 // storeroom are folder names in which things without an owner pile up.

@@ -57,13 +57,15 @@ import (
 //	                             the body goes to stdout, the headers to stderr
 //	firehose CURSOR N            print N events from CURSOR (or "live"); also error frames
 //	sweep CHORE                  what the sweeper does of its own accord now and then; prints what it removed
+//	mail ADDRESS REGEXP          the newest mail to an address goes to stdout and has REGEXP in its subject; sets $code
+//	nomail ADDRESS N             no more than N mails have been sent to an address
 //	keep NAME REGEXP             set $NAME to the first group of REGEXP in the last answer
 //	save FILE                    write the last answer to a file
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {
-			env.Values["world"] = &scriptWorld{dir: env.WorkDir}
+			env.Values["world"] = &scriptWorld{dir: env.WorkDir, mails: devnet.NewMailbox(1000)}
 			env.Defer(func() {
 				if err := env.Values["world"].(*scriptWorld).stop(); err != nil {
 					env.T().Fatal(err)
@@ -79,7 +81,7 @@ func TestScripts(t *testing.T) {
 			"upstream": verb((*scriptWorld).upstreamVerb), "asked": verb((*scriptWorld).askedVerb),
 			"bucket": verb((*scriptWorld).bucketVerb), "usebucket": verb((*scriptWorld).useBucketVerb), "moveblobs": verb((*scriptWorld).moveBlobsVerb),
 			"xrpc": verb((*scriptWorld).xrpcVerb), "firehose": verb((*scriptWorld).firehoseVerb), "keep": verb((*scriptWorld).keepVerb),
-			"save": verb((*scriptWorld).saveVerb),
+			"save": verb((*scriptWorld).saveVerb), "mail": verb((*scriptWorld).mailVerb), "nomail": verb((*scriptWorld).noMailVerb),
 		},
 	})
 }
@@ -100,6 +102,7 @@ type scriptWorld struct {
 	plc      *devnet.PLC
 	rotation atcrypto.PrivateKey
 	upstream *otherServer
+	mails    *devnet.Mailbox
 	bucket   *blobtest.Bucket // nil: none is open
 	server   *Server
 	cancel   context.CancelFunc
@@ -142,7 +145,7 @@ func (w *scriptWorld) start(ts *testscript.TestScript) {
 	ts.Check(err)
 	ctx, cancel := context.WithCancel(context.Background())
 	w.cancel, w.ended, w.url = cancel, make(chan error, 1), "http://"+l.Addr().String()
-	w.server, err = NewServer(ctx, c, Extra{CheckOutput: true}, slog.New(slog.DiscardHandler))
+	w.server, err = NewServer(ctx, c, Extra{CheckOutput: true, Mail: deliver(w.mails)}, slog.New(slog.DiscardHandler))
 	ts.Check(err)
 	go func() { w.ended <- w.server.Run(ctx, l) }()
 }

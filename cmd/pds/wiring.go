@@ -24,6 +24,7 @@ import (
 	"troupe/actors/identity"
 	"troupe/actors/identity/plc"
 	"troupe/actors/lexicon"
+	"troupe/actors/mail"
 	"troupe/actors/mailbox"
 	"troupe/actors/outbound"
 	"troupe/actors/repo"
@@ -59,6 +60,7 @@ type Server struct {
 	sagas    mailbox.Address[*saga.Sagas]
 	repos    *mailbox.Router[*repo.Repo]
 	sweeper  mailbox.Address[*sweeper.Sweeper]
+	mailer   mailbox.Address[*mail.Mailer]
 	clock    *sequencing.Clock
 	blobs    blob.Store
 	spool    string             // folder of uploads under way
@@ -128,7 +130,8 @@ func NewServer(ctx context.Context, c Config, extra Extra, logger *slog.Logger) 
 		return nil, err
 	}
 	s.index = account.NewIndex()
-	accounts, err := account.Spawn(system, account.Options{Path: c.Accounts, Log: log, Index: s.index, Logger: logger})
+	bell := new(bell)
+	accounts, err := account.Spawn(system, account.Options{Path: c.Accounts, Log: log, Index: s.index, Mailed: bell.ring, Logger: logger})
 	if err != nil {
 		return nil, fmt.Errorf("accounts: %w", err)
 	}
@@ -139,6 +142,9 @@ func NewServer(ctx context.Context, c Config, extra Extra, logger *slog.Logger) 
 		return nil, fmt.Errorf("accounts: %w", err)
 	}
 	s.closer.add("account reads", plain(private))
+	if err := s.startMailer(system, bell, extra.Mail); err != nil {
+		return nil, err
+	}
 
 	if err := s.openBlobs(ctx); err != nil {
 		return nil, err
@@ -269,6 +275,7 @@ type httpParts struct {
 type Extra struct {
 	Home  nethttp.Handler // "/"
 	Pages nethttp.Handler // "/dev/"
+	Mail  mail.Transport  // takes all mail, whatever the settings say
 	// CheckOutput turns an answer that is not what its lexicon says into an error.
 	CheckOutput bool
 }

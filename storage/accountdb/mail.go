@@ -43,14 +43,15 @@ func (t *Tx) DeleteUnsentMail(did syntax.DID, template Template) error {
 	return err
 }
 
-const selectDueMail = mailColumns + `WHERE send_after <= ?1 AND expires_at > ?1 ORDER BY send_after, id LIMIT ?2`
+const selectDueMail = mailColumns + `WHERE send_after <= ?1 AND expires_at > ?1 AND (?3 IS NULL OR template = ?3) ORDER BY send_after, id LIMIT ?2`
 
-// DueMail lists mail that is to be sent now, a bounded number.
-func (r *Reader) DueMail(now time.Time, limit int) (due []Mail, err error) {
+// DueMail lists mail that is to be sent now, a bounded number; of one template
+// if only is not "".
+func (r *Reader) DueMail(now time.Time, limit int, only Template) (due []Mail, err error) {
 	err = r.sql.Each(selectDueMail, func(row *sqlite.Row) error {
 		due = append(due, scanMail(row))
 		return nil
-	}, now.UnixMicro(), limit)
+	}, now.UnixMicro(), limit, null(only))
 	return due, err
 }
 
