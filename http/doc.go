@@ -12,5 +12,7 @@
 // # Design notes
 //
 // routes.go shows the whole surface, one line a method, sorted. A test
-// compares it with the lexicon catalog, both ways.
+// compares it with the lexicon catalog, both ways. How often a method may be
+// called stands there too, after what answers it: rate.ByAccount(rate.PerHour(5))
+// and the like; troupe/http/rate counts.
 package http

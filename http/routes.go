@@ -5,6 +5,7 @@ import (
 	"troupe/http/auth"
 	"troupe/http/firehose"
 	"troupe/http/proxy"
+	"troupe/http/rate"
 	"troupe/http/upstream"
 	"troupe/http/xrpc"
 )
@@ -37,7 +38,8 @@ func appViewRoutes(v *auth.Verifier, up *upstream.Client) []xrpc.Route {
 	}
 }
 
-// routes is every method of com.atproto.*, one a line, sorted.
+// routes is every method of com.atproto.*, one a line, sorted: who may call it,
+// what answers, and how often beside what rate.Global allows.
 func routes(v *auth.Verifier, s *atproto.Service, stream *firehose.Server, up *upstream.Client) []xrpc.Route {
 	var (
 		admin      = atproto.Admin{Service: s}
@@ -64,22 +66,22 @@ func routes(v *auth.Verifier, s *atproto.Service, stream *firehose.Server, up *u
 		xrpc.Query("com.atproto.identity.resolveHandle", v.AsAnyone, identity.ResolveHandle),
 		xrpc.Query("com.atproto.identity.resolveIdentity", v.AsAnyone, identity.ResolveIdentity),
 		xrpc.Procedure("com.atproto.moderation.createReport", v.AsLeaver, moderation.CreateReport),
-		xrpc.Procedure("com.atproto.repo.applyWrites", v.AsWriter, repo.ApplyWrites, xrpc.BodyLimit(writeBody)),
-		xrpc.Procedure("com.atproto.repo.createRecord", v.AsWriter, repo.CreateRecord, xrpc.BodyLimit(writeBody), xrpc.Cost(3)),
-		xrpc.Procedure("com.atproto.repo.deleteRecord", v.AsWriter, repo.DeleteRecord, xrpc.Cost(1)),
+		xrpc.Procedure("com.atproto.repo.applyWrites", v.AsWriter, repo.ApplyWrites, xrpc.BodyLimit(writeBody), rate.EachWrite()),
+		xrpc.Procedure("com.atproto.repo.createRecord", v.AsWriter, repo.CreateRecord, xrpc.BodyLimit(writeBody), rate.Writes(rate.CreateCost)),
+		xrpc.Procedure("com.atproto.repo.deleteRecord", v.AsWriter, repo.DeleteRecord, rate.Writes(rate.DeleteCost)),
 		xrpc.Query("com.atproto.repo.describeRepo", v.AsAnyone, repo.DescribeRepo),
 		xrpc.Query("com.atproto.repo.getRecord", v.AsAnyone, repo.GetRecord),
 		xrpc.Procedure("com.atproto.repo.importRepo", v.AsFull, repo.ImportRepo, xrpc.BodyLimit(s.ImportLimit)),
 		xrpc.Query("com.atproto.repo.listMissingBlobs", v.AsOwner, repo.ListMissingBlobs),
 		xrpc.Query("com.atproto.repo.listRecords", v.AsAnyone, repo.ListRecords),
-		xrpc.Procedure("com.atproto.repo.putRecord", v.AsWriter, repo.PutRecord, xrpc.BodyLimit(writeBody), xrpc.Cost(2)),
-		xrpc.Procedure("com.atproto.repo.uploadBlob", v.AsUploader, repo.UploadBlob, xrpc.BodyLimit(s.BlobLimit)),
+		xrpc.Procedure("com.atproto.repo.putRecord", v.AsWriter, repo.PutRecord, xrpc.BodyLimit(writeBody), rate.Writes(rate.UpdateCost)),
+		xrpc.Procedure("com.atproto.repo.uploadBlob", v.AsUploader, repo.UploadBlob, xrpc.BodyLimit(s.BlobLimit), rate.ByClient(rate.PerDay(1000))),
 		xrpc.Query("com.atproto.server.checkAccountStatus", v.AsOwner, server.CheckAccountStatus),
-		xrpc.Procedure("com.atproto.server.createAccount", v.AsNewcomer, server.CreateAccount),
+		xrpc.Procedure("com.atproto.server.createAccount", v.AsNewcomer, server.CreateAccount, rate.ByClient(rate.Per5Min(100))),
 		xrpc.Procedure("com.atproto.server.createAppPassword", v.AsFullUp, server.CreateAppPassword),
 		xrpc.Procedure("com.atproto.server.createInviteCode", v.AsAdmin, server.CreateInviteCode),
 		xrpc.Procedure("com.atproto.server.createInviteCodes", v.AsAdmin, server.CreateInviteCodes),
-		xrpc.Procedure("com.atproto.server.createSession", v.AsAnyone, server.CreateSession),
+		xrpc.Procedure("com.atproto.server.createSession", v.AsAnyone, server.CreateSession, rate.ByNameAndClient(rate.Per5Min(30), rate.PerDay(300)), rate.ByName(rate.PerHour(500))),
 		xrpc.Procedure("com.atproto.server.deleteSession", v.AsRefreshExpired, server.DeleteSession),
 		xrpc.Query("com.atproto.server.describeServer", v.AsAnyone, server.DescribeServer),
 		xrpc.Query("com.atproto.server.getAccountInviteCodes", v.AsFullUp, server.GetAccountInviteCodes),
@@ -94,7 +96,7 @@ func routes(v *auth.Verifier, s *atproto.Service, stream *firehose.Server, up *u
 		xrpc.Query("com.atproto.sync.getHead", v.AsViewer, sync.GetHead),
 		xrpc.Query("com.atproto.sync.getLatestCommit", v.AsViewer, sync.GetLatestCommit),
 		xrpc.Query("com.atproto.sync.getRecord", v.AsViewer, sync.GetRecord),
-		xrpc.Query("com.atproto.sync.getRepo", v.AsExporter, sync.GetRepo),
+		xrpc.Query("com.atproto.sync.getRepo", v.AsExporter, sync.GetRepo, rate.Alone(rate.Per5Min(6000))),
 		xrpc.Query("com.atproto.sync.getRepoStatus", v.AsAnyone, sync.GetRepoStatus),
 		xrpc.Query("com.atproto.sync.listBlobs", v.AsExporter, sync.ListBlobs),
 		xrpc.Query("com.atproto.sync.listRepos", v.AsAnyone, sync.ListRepos),

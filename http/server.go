@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	nethttp "net/http"
+	"net/netip"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -15,6 +16,7 @@ import (
 	"troupe/http/auth"
 	"troupe/http/firehose"
 	"troupe/http/proxy"
+	"troupe/http/rate"
 	"troupe/http/upstream"
 	"troupe/http/web"
 	"troupe/http/xrpc"
@@ -34,6 +36,8 @@ type Config struct {
 	Firehose *firehose.Server
 	Pages    *web.Pages
 	Upstream *upstream.Client // other services, on behalf of accounts
+	Limiter  *rate.Limiter    // nil: everybody may ask as often as they like
+	Proxies  []netip.Prefix   // that are believed about who their client is, beside private addresses
 	Logger   *slog.Logger
 	Metrics  prometheus.Registerer // nil: none
 
@@ -54,9 +58,11 @@ type Server struct {
 // New joins the route table with the handlers. It panics when the table and
 // the lexicon catalog disagree: that is a mistake in the program.
 func New(c Config) *Server {
-	x := xrpc.NewServer(surface(c), c.Service.Lexicons, translate, xrpc.Options{
+	table := surface(c)
+	x := xrpc.NewServer(table, c.Service.Lexicons, translate, xrpc.Options{
 		Fallback: proxy.CatchAll{Upstream: c.Upstream, Verify: c.Verifier.AsOwnerUp},
-		Log:      c.Logger, Metrics: c.Metrics, CheckOutput: c.CheckOutput,
+		Limit:    c.Limiter.Routes(table), Proxies: c.Proxies,
+		Log: c.Logger, Metrics: c.Metrics, CheckOutput: c.CheckOutput,
 	})
 	e := echo.New()
 	e.HideBanner, e.HidePort = true, true

@@ -76,6 +76,8 @@ type Config struct {
 	ReportService RemoteService // who takes reports; zero: the moderation service
 	Proxy         ProxyConfig
 
+	Limits Limits
+
 	Metrics string // address of the metrics listener; "": none
 	Dev     bool
 }
@@ -122,6 +124,7 @@ func readConfig(s *settings) (Config, error) {
 	c.InviteEpoch = time.UnixMilli(s.number("PDS_INVITE_EPOCH", 0))
 	c.readImports(s)
 	c.readProxy(s)
+	c.readLimits(s)
 	c.readMail(s)
 	c.Metrics = s.text("PDS_METRICS_ADDRESS")
 	return c, s.err

@@ -66,9 +66,10 @@ var imports = []struct {
 	// errors that it translates: it opens no file.
 	{"http", "http/... actors/... sequencing storage/blob storage/dag storage/car storage/repodb"},
 	{"http/xrpc", "actors/lexicon"},
-	{"http/auth", "http/xrpc actors/mailbox actors/account actors/identity sequencing"},
+	{"http/rate", "http/xrpc"},
+	{"http/auth", "http/xrpc http/rate actors/mailbox actors/account actors/identity sequencing"},
 	{"http/upstream", "http/xrpc actors/..."},
-	{"http/atproto", "http/xrpc http/auth http/upstream actors/... sequencing storage/blob storage/dag storage/car"},
+	{"http/atproto", "http/xrpc http/rate http/auth http/upstream actors/... sequencing storage/blob storage/dag storage/car"},
 	{"http/bsky", "http/xrpc http/auth http/upstream actors/... sequencing storage/dag storage/car"},
 	{"http/proxy", "http/xrpc http/auth http/upstream actors/..."},
 	{"http/oauth", "http/xrpc http/auth actors/..."},

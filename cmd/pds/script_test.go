@@ -55,6 +55,7 @@ import (
 //	xrpc [-as NAME | -refresh NAME | -admin | -bearer TOKEN] [-H 'K: v']… WANT METHOD PATH [BODY]
 //	                             WANT is a status, or status:ErrorName; BODY is text, @file, hex:… or zeros:N;
 //	                             the body goes to stdout, the headers to stderr
+//	many N [xrpc arguments]      N such requests at once, which must all have that status; the last one's headers go to stderr
 //	firehose CURSOR N            print N events from CURSOR (or "live"); also error frames
 //	sweep CHORE                  what the sweeper does of its own accord now and then; prints what it removed
 //	mail ADDRESS REGEXP          the newest mail to an address goes to stdout and has REGEXP in its subject; sets $code
@@ -81,7 +82,7 @@ func TestScripts(t *testing.T) {
 			"upstream": verb((*scriptWorld).upstreamVerb), "asked": verb((*scriptWorld).askedVerb),
 			"bucket": verb((*scriptWorld).bucketVerb), "usebucket": verb((*scriptWorld).useBucketVerb), "moveblobs": verb((*scriptWorld).moveBlobsVerb),
 			"xrpc": verb((*scriptWorld).xrpcVerb), "firehose": verb((*scriptWorld).firehoseVerb), "keep": verb((*scriptWorld).keepVerb),
-			"save": verb((*scriptWorld).saveVerb), "mail": verb((*scriptWorld).mailVerb), "nomail": verb((*scriptWorld).noMailVerb),
+			"save": verb((*scriptWorld).saveVerb), "many": verb((*scriptWorld).manyVerb), "mail": verb((*scriptWorld).mailVerb), "nomail": verb((*scriptWorld).noMailVerb),
 		},
 	})
 }
@@ -284,6 +285,25 @@ func bodyOf(ts *testscript.TestScript, arg string) string {
 }
 
 func (w *scriptWorld) xrpcVerb(ts *testscript.TestScript, args []string) {
+	r, want := w.request(ts, args)
+	resp, err := nethttp.DefaultClient.Do(r)
+	ts.Check(err)
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(resp.Body)
+	ts.Check(err)
+	w.last = string(answer)
+	fmt.Fprintf(ts.Stdout(), "%s\n", answer)
+	resp.Header.Write(ts.Stderr())
+	var e struct{ Error string }
+	json.Unmarshal(answer, &e)
+	status, name, named := strings.Cut(want, ":")
+	if strconv.Itoa(resp.StatusCode) != status || named && e.Error != name {
+		ts.Fatalf("%s %s: %d %.400s, want %s", r.Method, r.URL, resp.StatusCode, answer, want)
+	}
+}
+
+// request makes the request that the arguments of xrpc describe.
+func (w *scriptWorld) request(ts *testscript.TestScript, args []string) (r *nethttp.Request, want string) {
 	header := nethttp.Header{}
 	for len(args) > 0 && strings.HasPrefix(args[0], "-") {
 		switch args[0] {
@@ -304,7 +324,7 @@ func (w *scriptWorld) xrpcVerb(ts *testscript.TestScript, args []string) {
 		}
 		args = args[2:]
 	}
-	want, method, path := args[0], args[1], args[2]
+	method, path := args[1], args[2]
 	var body io.Reader
 	if len(args) > 3 {
 		body = strings.NewReader(bodyOf(ts, args[3]))
@@ -321,20 +341,7 @@ func (w *scriptWorld) xrpcVerb(ts *testscript.TestScript, args []string) {
 	if h := header.Get("Host"); h != "" {
 		r.Host = h
 	}
-	resp, err := nethttp.DefaultClient.Do(r)
-	ts.Check(err)
-	defer resp.Body.Close()
-	answer, err := io.ReadAll(resp.Body)
-	ts.Check(err)
-	w.last = string(answer)
-	fmt.Fprintf(ts.Stdout(), "%s\n", answer)
-	resp.Header.Write(ts.Stderr())
-	var e struct{ Error string }
-	json.Unmarshal(answer, &e)
-	status, name, named := strings.Cut(want, ":")
-	if strconv.Itoa(resp.StatusCode) != status || named && e.Error != name {
-		ts.Fatalf("%s %s: %d %.400s, want %s", method, path, resp.StatusCode, answer, want)
-	}
+	return r, args[0]
 }
 
 func (w *scriptWorld) keepVerb(ts *testscript.TestScript, args []string) {

@@ -35,6 +35,7 @@ import (
 	"troupe/http/atproto"
 	"troupe/http/auth"
 	"troupe/http/firehose"
+	"troupe/http/rate"
 	"troupe/http/web"
 	"troupe/sequencing"
 	"troupe/storage/blob"
@@ -285,9 +286,12 @@ func (s *Server) newHTTP(p httpParts) *http.Server {
 	stream := firehose.New(func(cursor *sequencing.Seq) (*sequencing.Subscription, error) {
 		return mailbox.Ask(context.Background(), p.seq, sequencer.Subscribe{Cursor: cursor})
 	}, s.log)
+	limiter := c.newLimiter()
 	return http.New(http.Config{
+		Limiter: limiter, Proxies: c.Limits.Proxies,
 		Verifier: &auth.Verifier{
-			Tokens: p.tokens, AdminPassword: c.AdminPassword, ModService: c.ModService.DID, Index: s.index,
+			Guesses: limiter.Guesses("admin-password", rate.Per5Min(30)),
+			Tokens:  p.tokens, AdminPassword: c.AdminPassword, ModService: c.ModService.DID, Index: s.index,
 			Audiences: []string{c.DID.String(), c.DID.String() + "#atproto_pds"},
 			Key:       identity.NewDirectory(p.ids).SigningKey,
 		},
@@ -296,6 +300,7 @@ func (s *Server) newHTTP(p httpParts) *http.Server {
 			SignIns: &account.SignIns{Accounts: p.accounts, Index: s.index, Reads: p.private, Passwords: p.passwords, Tokens: p.tokens, Floor: 350 * time.Millisecond},
 			Tokens:  p.tokens, Sagas: s.sagas, Repos: s.repos, Log: p.log, IDs: p.ids, Foreign: c.foreign(), Lexicons: lexicon.Embedded(), Types: p.types, Logger: s.log,
 			Blobs: sweeper.Watch(s.blobs, sweeper.Tell(s.sweeper)), SpoolDir: s.spool, Imports: s.newImporter(p.ids), ImportLimit: c.ImportLimit,
+			SignUps:   limiter.SignUps(rate.PerDay(c.Limits.SignUpsByAddress), rate.PerHour(c.Limits.SignUps)),
 			Invites:   atproto.InviteRules{Required: c.InviteRequired, Interval: c.InviteInterval, Epoch: c.InviteEpoch},
 			BlobLimit: c.BlobLimit, Contact: c.Contact, PrivacyPolicy: c.PrivacyPolicy,
 			TermsOfService: c.TermsOfService, DIDDocs: c.DIDDocs,

@@ -9,6 +9,7 @@ import (
 
 	"troupe/actors/repo"
 	"troupe/http/auth"
+	"troupe/http/rate"
 	"troupe/sequencing"
 )
 
@@ -24,6 +25,22 @@ type ApplyWritesIn struct {
 	Validate   *bool               `json:"validate"`
 	Writes     []BatchWrite        `json:"writes"`
 	SwapCommit *string             `json:"swapCommit"`
+}
+
+// RateCost implements xrpc.RateCoster.
+func (in ApplyWritesIn) RateCost() int64 {
+	points := int64(0)
+	for _, w := range in.Writes {
+		switch w.Type {
+		case applyWrites + "#create":
+			points += rate.CreateCost
+		case applyWrites + "#update":
+			points += rate.UpdateCost
+		default:
+			points += rate.DeleteCost
+		}
+	}
+	return points
 }
 
 // BatchWrite is one of #create, #update, #delete.

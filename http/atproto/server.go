@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/bluesky-social/indigo/atproto/atcrypto"
@@ -88,7 +89,7 @@ func (h Server) CreateAccount(ctx context.Context, who auth.Newcomer, in CreateA
 		}
 		m.Recovery = key
 	}
-	s, err := mailbox.Ask(ctx, h.Sagas, m)
+	s, err := h.signUp(ctx, m)
 	switch {
 	case errors.Is(err, account.ErrHandleTaken):
 		return SessionOut{}, Taken{"Handle", syntax.Handle(in.Handle).Normalize().String()}
@@ -101,6 +102,20 @@ func (h Server) CreateAccount(ctx context.Context, who auth.Newcomer, in CreateA
 		AccessJWT: s.Access, RefreshJWT: s.Refresh, Handle: handleOf(s.Account), DID: s.Account.DID,
 		DIDDoc: h.didDoc(ctx, s.Account.DID),
 	}, nil
+}
+
+// signUp asks for an account, of which there are only so many in a time. A
+// sign-up whose outcome is not known keeps its place.
+func (s *Service) signUp(ctx context.Context, m saga.SignUp) (account.Session, error) {
+	failed, err := s.SignUps.Take(xrpc.CallOf(ctx))
+	if err != nil {
+		return account.Session{}, err
+	}
+	session, err := mailbox.Ask(ctx, s.Sagas, m)
+	if err != nil && ctx.Err() == nil && !errors.Is(err, saga.ErrUnfinished) && !errors.Is(err, saga.ErrUnconfirmed) {
+		failed()
+	}
+	return session, err
 }
 
 // sessionDoc is the DID document for a session's answer, if this server sends it.
@@ -127,6 +142,12 @@ type CreateSessionIn struct {
 	Password        string `json:"password"`
 	AuthFactorToken string `json:"authFactorToken"`
 	AllowTakendown  bool   `json:"allowTakendown"`
+}
+
+// RateName implements xrpc.RateName: the identifier, which signing in takes in
+// any case.
+func (in CreateSessionIn) RateName() string {
+	return strings.TrimPrefix(strings.ToLower(strings.TrimSpace(in.Identifier)), "@")
 }
 
 // CreateSession signs in.

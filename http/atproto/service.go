@@ -13,6 +13,7 @@ import (
 	"troupe/actors/repo"
 	"troupe/actors/saga"
 	"troupe/http/auth"
+	"troupe/http/rate"
 	"troupe/sequencing"
 	"troupe/storage/blob"
 )
@@ -38,6 +39,7 @@ type Service struct {
 	Blobs    blob.Store
 	SpoolDir string         // where uploads are collected
 	Imports  *repo.Importer // nil: repositories are not taken in
+	SignUps  *rate.SignUps  // bounds how many accounts are made; nil: any number
 
 	Invites        InviteRules
 	BlobLimit      int64

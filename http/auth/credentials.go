@@ -30,6 +30,9 @@ func (s Session) Privileged() bool {
 // good for leaving only.
 func (s Session) Takendown() bool { return s.Scope == account.ScopeTakendown }
 
+// RateDID implements xrpc.RateSubject.
+func (s Session) RateDID() string { return s.DID.String() }
+
 // Writer is a session that may change its repository.
 type Writer struct{ Session }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
 	"troupe/actors/account"
+	"troupe/http/rate"
 	"troupe/http/xrpc"
 )
 
@@ -24,6 +25,8 @@ type Verifier struct {
 	// Key finds the key of a DID document's verification method; fresh asks the
 	// network again.
 	Key func(ctx context.Context, did syntax.DID, fragment string, fresh bool) (atcrypto.PublicKey, error)
+
+	Guesses *rate.Guesses // of the operator's password; nil: any number
 
 	read verdicts // of access tokens; the zero value is empty
 }
@@ -101,11 +104,19 @@ func refresh(c *xrpc.Call, parse func(string) (account.Refresh, error)) (Refresh
 func (v *Verifier) AsAdmin(c *xrpc.Call) (Admin, error) {
 	c.Private()
 	user, password, ok := c.Request.BasicAuth()
-	// Hashed, so that the comparison takes as long for any length.
-	given, want := sha256.Sum256([]byte(user+":"+password)), sha256.Sum256([]byte("admin:"+v.AdminPassword))
-	if !ok || v.AdminPassword == "" || subtle.ConstantTimeCompare(given[:], want[:]) != 1 {
+	if !ok || v.AdminPassword == "" {
 		return Admin{}, ErrRequired
 	}
+	right, err := v.Guesses.Try(c)
+	if err != nil {
+		return Admin{}, err
+	}
+	// Hashed, so that the comparison takes as long for any length.
+	given, want := sha256.Sum256([]byte(user+":"+password)), sha256.Sum256([]byte("admin:"+v.AdminPassword))
+	if subtle.ConstantTimeCompare(given[:], want[:]) != 1 {
+		return Admin{}, ErrRequired
+	}
+	right()
 	return Admin{}, nil
 }
 

@@ -3,15 +3,17 @@ package xrpc
 import (
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
-// ClientIP returns the address a request came from. X-Forwarded-For counts only as far as the hops that wrote it are
-// loopback, link-local or private addresses (our own proxies): it is read from the right, and the first other address
-// is the client's. The zero Addr means that the peer has none (a unix socket without a proxy header).
-func ClientIP(r *http.Request) netip.Addr {
+// ClientIP returns the address a request came from. X-Forwarded-For counts only as far as the hops that wrote it are our
+// own proxies (loopback, link-local and private addresses, and those of proxies): it is read from the right, and the
+// first other address is the client's. What a client writes itself stands further left and is never looked at.
+// The zero Addr means that the peer has none (a unix socket without a proxy header).
+func ClientIP(r *http.Request, proxies []netip.Prefix) netip.Addr {
 	client, ok := peer(r.RemoteAddr)
-	if ok && !trusted(client) {
+	if ok && !trusted(client, proxies) {
 		return client
 	}
 	forwarded := r.Header["X-Forwarded-For"]
@@ -25,7 +27,7 @@ func ClientIP(r *http.Request) netip.Addr {
 			break // not an address: nothing left of it can be believed
 		}
 		client = hop
-		if !trusted(hop) {
+		if !trusted(hop, proxies) {
 			break
 		}
 	}
@@ -43,4 +45,7 @@ func peer(s string) (netip.Addr, bool) {
 	return a.Unmap().WithZone(""), err == nil
 }
 
-func trusted(a netip.Addr) bool { return a.IsLoopback() || a.IsLinkLocalUnicast() || a.IsPrivate() }
+func trusted(a netip.Addr, proxies []netip.Prefix) bool {
+	return a.IsLoopback() || a.IsLinkLocalUnicast() || a.IsPrivate() ||
+		slices.ContainsFunc(proxies, func(p netip.Prefix) bool { return p.Contains(a) })
+}

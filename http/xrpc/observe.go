@@ -34,16 +34,16 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Help: "Requests refused at the door, by reason."}, []string{"reason"}),
 	}
 	if r != nil {
-		m.requests = register(r, m.requests)
-		m.seconds = register(r, m.seconds)
-		m.inFlight = register(r, m.inFlight)
-		m.refused = register(r, m.refused)
+		m.requests = Register(r, m.requests)
+		m.seconds = Register(r, m.seconds)
+		m.inFlight = Register(r, m.inFlight)
+		m.refused = Register(r, m.refused)
 	}
 	return m
 }
 
-// register lets several servers (in tests, one after the other) share a registry.
-func register[C prometheus.Collector](r prometheus.Registerer, c C) C {
+// Register lets several servers (in tests, one after the other) share a registry.
+func Register[C prometheus.Collector](r prometheus.Registerer, c C) C {
 	var already prometheus.AlreadyRegisteredError
 	switch err := r.Register(c); {
 	case errors.As(err, &already):

@@ -39,8 +39,8 @@ type Stream struct {
 type Route struct {
 	NSID  syntax.NSID
 	Kind  lexicon.Kind
-	Cost  int   // points of the rate limiter
-	Limit int64 // of the decoded body in bytes; 0 = the default of its type
+	Limit int64  // of the decoded body in bytes; 0 = the default of its type
+	Rates []Rate // how often a caller may call it; for Options.Limit
 
 	loose     bool
 	params    reflect.Type // P
@@ -55,9 +55,6 @@ type Route struct {
 
 // Option changes a Route.
 type Option func(*Route)
-
-// Cost sets how many points of the rate limiter a call takes.
-func Cost(points int) Option { return func(r *Route) { r.Cost = points } }
 
 // BodyLimit sets the largest body in bytes, counted both as sent and decoded.
 func BodyLimit(bytes int64) Option { return func(r *Route) { r.Limit = bytes } }

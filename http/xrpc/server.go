@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"net/netip"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -29,6 +30,8 @@ type Options struct {
 	// Limit is the rate limiter: asked after credential and body, before the handler. in is a *P or an *I. For
 	// Fallback the route, who and in are nil; for a Subscription who is.
 	Limit func(c *Call, r *Route, who, in any) error
+	// Proxies are believed about who their client is, beside those that ClientIP believes anyway.
+	Proxies []netip.Prefix
 
 	Log         *slog.Logger          // nil = slog.Default()
 	Metrics     prometheus.Registerer // nil = counted but not shown
@@ -47,6 +50,7 @@ type Server struct {
 	translate func(error) *Error
 	fallback  http.Handler
 	limit     func(c *Call, r *Route, who, in any) error
+	proxies   []netip.Prefix
 	log       *slog.Logger
 	metrics   *metrics
 	other     *observer
@@ -67,7 +71,7 @@ type Server struct {
 func NewServer(routes []Route, catalog *lexicon.Catalog, translate func(error) *Error, o Options) *Server {
 	s := &Server{
 		routes: make(map[syntax.NSID]*bound, len(routes)), catalog: catalog, translate: translate,
-		fallback: o.Fallback, limit: o.Limit, log: o.Log, metrics: newMetrics(o.Metrics),
+		fallback: o.Fallback, limit: o.Limit, proxies: o.Proxies, log: o.Log, metrics: newMetrics(o.Metrics),
 		timeout: or(o.Timeout, 60*time.Second), strict: o.CheckOutput,
 		door:     newDoor(),
 		working:  quota{max: int64(or(o.Working, 1024))},
@@ -139,7 +143,7 @@ func (s *Server) Draining() <-chan struct{} { return s.door.closed }
 
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	began := time.Now()
-	c := &Call{ClientIP: ClientIP(r), RequestID: newRequestID(), server: s}
+	c := &Call{ClientIP: ClientIP(r, s.proxies), RequestID: newRequestID(), server: s}
 	c.writer = &c.recorder
 	c.writer.record(w, r)
 	c.Request = r.WithContext(context.WithValue(r.Context(), callKey{}, c))
@@ -172,6 +176,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err := s.call(c); err != nil {
 		c.fail(err)
 	}
+	s.memory.give(c.charged) // before the client knows: its next body may need the room
+	c.charged = 0
 	c.finish()
 }
 

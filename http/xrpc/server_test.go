@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -204,6 +205,7 @@ func TestMalformedRequests(t *testing.T) {
 }
 
 func TestClientIP(t *testing.T) {
+	proxies := []netip.Prefix{netip.MustParsePrefix("192.0.2.0/28"), netip.MustParsePrefix("2001:db8:1::1/128")}
 	for _, row := range []struct {
 		peer      string
 		forwarded []string
@@ -232,11 +234,15 @@ func TestClientIP(t *testing.T) {
 		{"127.0.0.1:1000", []string{"1.1.1.1, unknown, 10.0.0.9"}, "10.0.0.9"},
 		{"127.0.0.1:1000", []string{""}, "127.0.0.1"},
 		{"127.0.0.1:1000", nil, "127.0.0.1"},
+		{"192.0.2.15:1000", []string{"198.51.100.1"}, "198.51.100.1"}, // a proxy that the operator named
+		{"192.0.2.16:1000", []string{"198.51.100.1"}, "192.0.2.16"},   // its neighbour
+		{"[2001:db8:1::1]:1000", []string{"203.0.113.5, 192.0.2.1"}, "203.0.113.5"},
+		{"[::ffff:192.0.2.1]:1000", []string{"1.1.1.1, 203.0.113.5"}, "203.0.113.5"},
 		{"@", []string{"198.51.100.1"}, "198.51.100.1"},
 		{"@", nil, "invalid IP"},
 	} {
 		r := &http.Request{RemoteAddr: row.peer, Header: http.Header{"X-Forwarded-For": row.forwarded}}
-		if got := xrpc.ClientIP(r).String(); got != row.want {
+		if got := xrpc.ClientIP(r, proxies).String(); got != row.want {
 			t.Errorf("%s, forwarded for %q: %s, want %s", row.peer, row.forwarded, got, row.want)
 		}
 	}
