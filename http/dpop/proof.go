@@ -103,7 +103,7 @@ func open(proof string) (*jose.JSONWebKey, []byte, error) {
 	switch typ, _ := h.ExtraHeaders[jose.HeaderType].(string); {
 	case !strings.EqualFold(typ, "dpop+jwt"):
 		return nil, nil, Invalid{`DPoP "typ" mismatch`}
-	case key == nil || !key.Valid() || !key.IsPublic() || !fits(key.Key, h.Algorithm):
+	case key == nil || !key.Valid() || !key.IsPublic() || !Fits(key.Key, h.Algorithm):
 		return nil, nil, Invalid{"DPoP key is not usable"}
 	}
 	payload, err := jws.Verify(key)
@@ -113,9 +113,9 @@ func open(proof string) (*jose.JSONWebKey, []byte, error) {
 	return key, payload, nil
 }
 
-// fits reports whether a key is of the kind, and the strength, that an
+// Fits reports whether a key is of the kind, and the strength, that an
 // algorithm is for.
-func fits(key any, alg string) bool {
+func Fits(key any, alg string) bool {
 	switch k := key.(type) {
 	case *ecdsa.PublicKey:
 		return map[string]string{"ES256": "P-256", "ES384": "P-384", "ES512": "P-521"}[alg] == k.Curve.Params().Name
