@@ -11,6 +11,8 @@
 //	pds fsck    every rule of a data directory at rest that needs no network
 //	pds blobs move
 //	            carries blobs from disk to a bucket, while the server runs
+//	pds account export · check · migrate-in
+//	            one account into a folder, or from another server to this one
 //	pds audit   checks a server from the outside: firehose, replay, repositories
 //
 // # Ownership
@@ -29,6 +31,14 @@
 // pds fsck has 1 for findings and 2 if it could not look.
 //
 // # Design notes
+//
+// The operator exports an account out of a data directory by starting its server
+// for as long as that takes, on a loopback port, and asking it like any client,
+// with a token that the server's own secret signs. So the files are read by the
+// code that owns them, what the log is ahead of them is applied, and the lock
+// keeps a server that runs safe. Rejected: reading the files beside a running
+// server, which would miss what is in its log only. An operator who cannot stop
+// the server exports with the admin password, all but preferences and keys.
 //
 // Parts start from the bottom up and stop from the top down: http, sagas,
 // repos, accounts, identities, sequencer. No part knows how it was started.

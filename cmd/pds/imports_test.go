@@ -83,7 +83,8 @@ var imports = []struct {
 	{"cmd/pds/bench", ""}, // a client of any server, so it shares no code with this one
 	{"cmd/pds/fsck", "sequencing storage/..."},
 	{"cmd/pds/e2e/relay", ""}, // compares two servers from outside
-	{"cmd/pds/crashtest", "cmd/pds/audit cmd/pds/devnet cmd/pds/fsck"}, // judges from outside, and the files between two lives
+	{"cmd/pds/crashtest", "cmd/pds/audit cmd/pds/devnet cmd/pds/fsck"},                                            // judges from outside, and the files between two lives
+	{"cmd/pds/migrate", "storage/car storage/commit storage/dag storage/mst actors/identity/plc actors/outbound"}, // a client of any server
 	{"cmd/pds/devnet", "actors/outbound actors/identity/plc storage/sqlite"},
 }
 

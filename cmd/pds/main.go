@@ -16,14 +16,15 @@ var version = "0.1.0-dev"
 
 // commands is the command line.
 type commands struct {
-	Serve serveCommand     `cmd:"" help:"Serve accounts. Configured by PDS_* environment variables, a file of them, and flags."`
-	Dev   devCommand       `cmd:"" help:"A complete server for trying things out: PLC directory, mailbox page and two accounts included."`
-	Audit auditCommand     `cmd:"" help:"Check a server from the outside: every event, every repository. Exit code 1 if a rule is broken."`
-	Bench benchCommand     `cmd:"" help:"Load a server from the outside and report what it did and what that cost. It writes to the server it is pointed at."`
-	Fsck  fsckCommand      `cmd:"" help:"Check a data directory at rest. Changes nothing. Exit code 0: sound, 1: findings, 2: could not look."`
-	Crash crashtestCommand `cmd:"" name:"crashtest" help:"Crash a server of its own again and again, and check that it keeps its word. Exit code 1 if it did not."`
-	Blobs blobsCommand     `cmd:"" help:"Commands about blobs."`
-	Vers  kong.VersionFlag `name:"version" help:"Print the version."`
+	Serve   serveCommand     `cmd:"" help:"Serve accounts. Configured by PDS_* environment variables, a file of them, and flags."`
+	Dev     devCommand       `cmd:"" help:"A complete server for trying things out: PLC directory, mailbox page and two accounts included."`
+	Audit   auditCommand     `cmd:"" help:"Check a server from the outside: every event, every repository. Exit code 1 if a rule is broken."`
+	Bench   benchCommand     `cmd:"" help:"Load a server from the outside and report what it did and what that cost. It writes to the server it is pointed at."`
+	Fsck    fsckCommand      `cmd:"" help:"Check a data directory at rest. Changes nothing. Exit code 0: sound, 1: findings, 2: could not look."`
+	Crash   crashtestCommand `cmd:"" name:"crashtest" help:"Crash a server of its own again and again, and check that it keeps its word. Exit code 1 if it did not."`
+	Blobs   blobsCommand     `cmd:"" help:"Commands about blobs."`
+	Account accountCommand   `cmd:"" help:"Commands about one account: export it, move it."`
+	Vers    kong.VersionFlag `name:"version" help:"Print the version."`
 }
 
 func main() {

@@ -60,6 +60,9 @@ import (
 //	sweep CHORE                  what the sweeper does of its own accord now and then; prints what it removed
 //	mail ADDRESS REGEXP          the newest mail to an address goes to stdout and has REGEXP in its subject; sets $code
 //	nomail ADDRESS N             no more than N mails have been sent to an address
+//	second [NAME=value…]         start a second server with the same PLC directory; sets $first, $second and $plc
+//	on second VERB …             a verb on the second server
+//	pds CODE REGEXP ARGS…        a command of the command line: its exit code, and what it prints
 //	keep NAME REGEXP             set $NAME to the first group of REGEXP in the last answer
 //	save FILE                    write the last answer to a file
 func TestScripts(t *testing.T) {
@@ -83,6 +86,7 @@ func TestScripts(t *testing.T) {
 			"bucket": verb((*scriptWorld).bucketVerb), "usebucket": verb((*scriptWorld).useBucketVerb), "moveblobs": verb((*scriptWorld).moveBlobsVerb),
 			"xrpc": verb((*scriptWorld).xrpcVerb), "firehose": verb((*scriptWorld).firehoseVerb), "keep": verb((*scriptWorld).keepVerb),
 			"save": verb((*scriptWorld).saveVerb), "many": verb((*scriptWorld).manyVerb), "mail": verb((*scriptWorld).mailVerb), "nomail": verb((*scriptWorld).noMailVerb),
+			"second": verb((*scriptWorld).secondVerb), "on": verb((*scriptWorld).onVerb), "pds": verb((*scriptWorld).pdsVerb),
 		},
 	})
 }
@@ -105,6 +109,7 @@ type scriptWorld struct {
 	upstream *otherServer
 	mails    *devnet.Mailbox
 	bucket   *blobtest.Bucket // nil: none is open
+	second   *scriptWorld     // nil: there is only one server
 	server   *Server
 	cancel   context.CancelFunc
 	ended    chan error
@@ -195,6 +200,9 @@ func (w *scriptWorld) haltVerb(ts *testscript.TestScript, _ []string) { ts.Check
 
 func (w *scriptWorld) stop() error {
 	err := w.halt()
+	if w.second != nil {
+		err = errors.Join(err, w.second.halt())
+	}
 	if w.upstream != nil {
 		w.upstream.server.Close()
 	}
