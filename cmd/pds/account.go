@@ -12,10 +12,12 @@ import (
 	"github.com/bluesky-social/indigo/atproto/atcrypto"
 
 	"troupe/cmd/pds/migrate"
+	"troupe/cmd/pds/operator"
 )
 
 // accountCommand is `pds account`.
 type accountCommand struct {
+	operator.AccountCommands
 	Export    accountExportCommand  `cmd:"" help:"Export one account, complete and verified, into a folder: repository, blobs, preferences, DID document. May be stopped and run again."`
 	Check     accountCheckCommand   `cmd:"" help:"Read an export from the first to the last byte. Exit code 1 if anything is damaged or missing."`
 	MigrateIn accountMigrateCommand `cmd:"" name:"migrate-in" help:"Move an account from another server, or out of an export, to a server that runs. May be stopped and run again."`

@@ -79,8 +79,9 @@ var imports = []struct {
 	{"http/firehose", "sequencing"},
 
 	{"cmd/pds", "cmd/pds/... http/... actors/... sequencing storage/..."},
-	{"cmd/pds/audit", ""}, // judges the server from outside, so it shares no code with it
-	{"cmd/pds/bench", ""}, // a client of any server, so it shares no code with this one
+	{"cmd/pds/audit", ""},    // judges the server from outside, so it shares no code with it
+	{"cmd/pds/bench", ""},    // a client of any server, so it shares no code with this one
+	{"cmd/pds/operator", ""}, // a client of any server
 	{"cmd/pds/fsck", "sequencing storage/..."},
 	{"cmd/pds/e2e/relay", ""}, // compares two servers from outside
 	{"cmd/pds/crashtest", "cmd/pds/audit cmd/pds/devnet cmd/pds/fsck"},                                            // judges from outside, and the files between two lives

@@ -23,7 +23,9 @@ type commands struct {
 	Fsck    fsckCommand      `cmd:"" help:"Check a data directory at rest. Changes nothing. Exit code 0: sound, 1: findings, 2: could not look."`
 	Crash   crashtestCommand `cmd:"" name:"crashtest" help:"Crash a server of its own again and again, and check that it keeps its word. Exit code 1 if it did not."`
 	Blobs   blobsCommand     `cmd:"" help:"Commands about blobs."`
-	Account accountCommand   `cmd:"" help:"Commands about one account: export it, move it."`
+	Account accountCommand   `cmd:"" help:"Accounts: look after those of a running server, export one, move one."`
+	Invite  inviteCommand    `cmd:"" help:"Invite codes of a running server."`
+	Crawl   crawlCommand     `cmd:"" name:"request-crawl" help:"Ask relays to read a running server."`
 	Vers    kong.VersionFlag `name:"version" help:"Print the version."`
 }
 
@@ -33,7 +35,7 @@ func main() {
 	context.AfterFunc(ctx, stop)
 	var c commands
 	k := kong.Parse(&c, kong.Name("pds"), kong.Description("An AT Protocol Personal Data Server: every account is an actor."),
-		kong.Vars{"version": version}, kong.BindTo(ctx, (*context.Context)(nil)), kong.UsageOnError())
+		kong.Vars{"version": version}, kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(connectTo(os.Stdout)), kong.UsageOnError())
 	if err := k.Run(); err != nil {
 		fmt.Fprintln(os.Stderr, "pds:", err)
 		code := exitError{code: 1}

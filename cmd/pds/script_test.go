@@ -63,6 +63,7 @@ import (
 //	second [NAME=value…]         start a second server with the same PLC directory; sets $first, $second and $plc
 //	on second VERB …             a verb on the second server
 //	pds CODE REGEXP ARGS…        a command of the command line: its exit code, and what it prints
+//	operate CODE ARG…            pds ARG… of an operator, and its exit code
 //	keep NAME REGEXP             set $NAME to the first group of REGEXP in the last answer
 //	save FILE                    write the last answer to a file
 func TestScripts(t *testing.T) {
@@ -86,7 +87,7 @@ func TestScripts(t *testing.T) {
 			"bucket": verb((*scriptWorld).bucketVerb), "usebucket": verb((*scriptWorld).useBucketVerb), "moveblobs": verb((*scriptWorld).moveBlobsVerb),
 			"xrpc": verb((*scriptWorld).xrpcVerb), "firehose": verb((*scriptWorld).firehoseVerb), "keep": verb((*scriptWorld).keepVerb),
 			"save": verb((*scriptWorld).saveVerb), "many": verb((*scriptWorld).manyVerb), "mail": verb((*scriptWorld).mailVerb), "nomail": verb((*scriptWorld).noMailVerb),
-			"second": verb((*scriptWorld).secondVerb), "on": verb((*scriptWorld).onVerb), "pds": verb((*scriptWorld).pdsVerb),
+			"second": verb((*scriptWorld).secondVerb), "on": verb((*scriptWorld).onVerb), "pds": verb((*scriptWorld).pdsVerb), "operate": verb((*scriptWorld).operateVerb),
 		},
 	})
 }
@@ -153,7 +154,8 @@ func (w *scriptWorld) start(ts *testscript.TestScript) {
 	w.cancel, w.ended, w.url = cancel, make(chan error, 1), "http://"+l.Addr().String()
 	w.server, err = NewServer(ctx, c, Extra{CheckOutput: true, Mail: deliver(w.mails)}, slog.New(slog.DiscardHandler))
 	ts.Check(err)
-	go func() { w.ended <- w.server.Run(ctx, l) }()
+	server := w.server // halt forgets it, perhaps before this has begun
+	go func() { w.ended <- server.Run(ctx, l) }()
 }
 
 // halt stops the server in order. What it leaves on disk must be sound.
