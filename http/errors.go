@@ -91,6 +91,8 @@ var table = []struct {
 	{repo.ErrTooManyWrites, 400, "InvalidRequest", "Too many writes. Max: 200"},
 	{repo.ErrEventTooBig, 400, "InvalidRequest", "Too many writes. Max event size: 2000000"},
 	{repo.ErrInvalidWrite, 400, "InvalidRequest", "Invalid record key"},
+	{repo.ErrPreferenceNamespace, 400, "InvalidRequest", "Some preferences are not in the app.bsky namespace"},
+	{repo.ErrPreferencesTooLarge, 400, "InvalidRequest", "Too many preferences"},
 	{repo.ErrNotFound, 400, "RepoNotFound", "Could not find repo"},
 	{repo.ErrBlobNotFound, 400, "InvalidRequest", "Blob not found"},
 	{repo.ErrBlobTakendown, 400, "InvalidRequest", "Blob has been takendown, cannot re-upload"},
@@ -164,6 +166,7 @@ func translateStruct(err error) *xrpc.Error {
 		blob     repo.BlobProblem
 		blocks   repo.MissingBlocks
 		inactive repo.NotActive
+		private  repo.PreferencesForbidden
 		upstream *upstream.Refusal
 	)
 	switch {
@@ -179,6 +182,8 @@ func translateStruct(err error) *xrpc.Error {
 		return accountError(refused.Status)
 	case errors.As(err, &inactive):
 		return accountError(inactive.Status)
+	case errors.As(err, &private):
+		return &xrpc.Error{Status: 400, Name: "InvalidRequest", Message: private.Error()}
 	case errors.As(err, &jwt):
 		return &xrpc.Error{Status: 401, Name: jwt.Name, Message: jwt.Message}
 	case errors.As(err, &scheme):

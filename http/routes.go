@@ -3,6 +3,7 @@ package http
 import (
 	"troupe/http/atproto"
 	"troupe/http/auth"
+	"troupe/http/bsky"
 	"troupe/http/firehose"
 	"troupe/http/proxy"
 	"troupe/http/rate"
@@ -19,20 +20,30 @@ const writeBody = 1_000_000
 func surface(c Config) []xrpc.Route {
 	all := routes(c.Verifier, c.Service, c.Firehose, c.Upstream)
 	if _, ok := c.Upstream.AppView(); ok {
-		return append(appViewRoutes(c.Verifier, c.Upstream), all...)
+		return append(appViewRoutes(c.Verifier, c.Upstream, c.Bluesky), all...)
 	}
 	return all
 }
 
 // appViewRoutes is every method of app.bsky.* that needs more than passing on,
 // one a line, sorted.
-func appViewRoutes(v *auth.Verifier, up *upstream.Client) []xrpc.Route {
+func appViewRoutes(v *auth.Verifier, up *upstream.Client, s *bsky.Service) []xrpc.Route {
 	var (
-		feed         = proxy.Feed{Upstream: up}
+		actor        = bsky.Actor{Service: s}
+		feed         = bsky.Feed{Service: s}
+		generator    = proxy.Feed{Upstream: up}
 		notification = proxy.Notification{Upstream: up}
 	)
 	return []xrpc.Route{
-		xrpc.Query("app.bsky.feed.getFeed", v.AsOwner, feed.GetFeed),
+		xrpc.Query("app.bsky.actor.getPreferences", v.AsInsider, actor.GetPreferences),
+		xrpc.Query("app.bsky.actor.getProfile", v.AsOwner, actor.GetProfile),
+		xrpc.Query("app.bsky.actor.getProfiles", v.AsOwner, actor.GetProfiles, xrpc.LooseParams()),
+		xrpc.Procedure("app.bsky.actor.putPreferences", v.AsOwnerUp, actor.PutPreferences),
+		xrpc.Query("app.bsky.feed.getActorLikes", v.AsOwner, feed.GetActorLikes),
+		xrpc.Query("app.bsky.feed.getAuthorFeed", v.AsOwner, feed.GetAuthorFeed),
+		xrpc.Query("app.bsky.feed.getFeed", v.AsOwner, generator.GetFeed),
+		xrpc.Query("app.bsky.feed.getPostThread", v.AsOwner, feed.GetPostThread, xrpc.LooseParams()),
+		xrpc.Query("app.bsky.feed.getTimeline", v.AsOwner, feed.GetTimeline, xrpc.LooseParams()),
 		xrpc.Procedure("app.bsky.notification.registerPush", v.AsSession, notification.RegisterPush),
 		xrpc.Procedure("app.bsky.notification.unregisterPush", v.AsOwner, notification.UnregisterPush),
 	}

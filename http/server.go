@@ -14,6 +14,7 @@ import (
 
 	"troupe/http/atproto"
 	"troupe/http/auth"
+	"troupe/http/bsky"
 	"troupe/http/firehose"
 	"troupe/http/proxy"
 	"troupe/http/rate"
@@ -38,6 +39,7 @@ type Config struct {
 	Upstream *upstream.Client // other services, on behalf of accounts
 	Limiter  *rate.Limiter    // nil: everybody may ask as often as they like
 	Proxies  []netip.Prefix   // that are believed about who their client is, beside private addresses
+	Bluesky  *bsky.Service    // of no use without an app view
 	Logger   *slog.Logger
 	Metrics  prometheus.Registerer // nil: none
 

@@ -31,6 +31,9 @@ type PutPreferences struct {
 // Stored answers messages that have nothing to tell but that it is on the disk.
 type Stored struct{}
 
+// Record is one record as the account's file has it.
+type Record = repodb.Record
+
 // ReadRecent reads what the owner wrote lately: the newest records of a
 // collection that came in after a rev. It never takes long; of an owner who has
 // written very much since, it may find less than there is.
@@ -51,9 +54,9 @@ type RecordName struct {
 // Recent answers ReadRecent. It is empty if no record at all is as old as the
 // rev: then the rev speaks of another history, from before the account moved.
 type Recent struct {
-	Records []repodb.Record // oldest first
-	Profile *repodb.Record  // nil: there is none, or nothing is recent
-	Fresh   bool            // the profile came in after the rev, too
+	Records []Record // oldest first
+	Profile *Record  // nil: there is none, or nothing is recent
+	Fresh   bool     // the profile came in after the rev, too
 }
 
 // Empty says that nothing came in after the rev.

@@ -11,6 +11,7 @@ import (
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
 	"troupe/actors/mail"
+	"troupe/http/bsky"
 	"troupe/storage/blob"
 )
 
@@ -72,6 +73,7 @@ type Config struct {
 	Disposable     string // file of mail domains that are not taken; "": ours alone
 
 	AppView       RemoteService // the service that most methods are passed on to; zero: none
+	AppViewURLs   bsky.URLs     // of pictures and videos, as that service gives them out
 	ModService    RemoteService // the moderation service; zero: none
 	ReportService RemoteService // who takes reports; zero: the moderation service
 	Proxy         ProxyConfig

@@ -2,7 +2,10 @@ package main
 
 import (
 	"net/url"
+	"strings"
 	"time"
+
+	"troupe/http/bsky"
 )
 
 // ProxyConfig is how requests are passed on to other services.
@@ -28,6 +31,12 @@ func (c *Config) readProxy(s *settings) {
 			s.fail("%s must be the URL of a service without a path, not %q", name, u)
 		}
 	}
+	c.AppViewURLs = bsky.URLs{
+		CDN:       s.pattern("PDS_BSKY_APP_VIEW_CDN_URL_PATTERN", 3),
+		Playlist:  s.pattern("PDS_BSKY_APP_VIEW_VIDEO_PLAYLIST_URL_PATTERN", 2),
+		Thumbnail: s.pattern("PDS_BSKY_APP_VIEW_VIDEO_THUMBNAIL_URL_PATTERN", 2),
+		Server:    c.URL,
+	}
 	c.Proxy = ProxyConfig{
 		HeadersTimeout:   s.millis("PDS_PROXY_HEADERS_TIMEOUT", 10*time.Second),
 		BodyTimeout:      s.millis("PDS_PROXY_BODY_TIMEOUT", 30*time.Second),
@@ -37,4 +46,15 @@ func (c *Config) readProxy(s *settings) {
 		PreferCompressed: s.flag("PDS_PROXY_PREFER_COMPRESSED", false),
 		ServiceAudience:  s.flag("PDS_PROXY_SERVICE_AUDIENCE", false),
 	}
+}
+
+// pattern is a URL with holes that are written %s.
+func (s *settings) pattern(name string, holes int) string {
+	v := s.text(name)
+	filled := strings.ReplaceAll(v, "%s", "x")
+	u, err := url.Parse(filled)
+	if v != "" && (strings.Count(v, "%s") != holes || err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http") {
+		s.fail("%s must be a URL with %d times %%s in it, not %q", name, holes, v)
+	}
+	return v
 }

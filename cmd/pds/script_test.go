@@ -51,6 +51,10 @@ import (
 //	moveblobs CODE REGEXP [dry]  pds blobs move: its exit code, and what it prints
 //	upstream STATUS TYPE BODY    start, or change, the service that knows about other servers' accounts
 //	asked REGEXP                 what that service was asked last
+//	appview NSID STATUS BODY ['K: v']…
+//	                             start an app view, or change what it answers to a method; {{name}} in BODY stands for $name
+//	appviewasked                 print what the app view was asked since the last time
+//	session NAME NEW SCOPE       another session of the account: of an app password, or of one that was taken down
 //	tombstone NAME               end the account's DID in the PLC directory
 //	xrpc [-as NAME | -refresh NAME | -admin | -bearer TOKEN] [-H 'K: v']… WANT METHOD PATH [BODY]
 //	                             WANT is a status, or status:ErrorName; BODY is text, @file, hex:… or zeros:N;
@@ -84,6 +88,7 @@ func TestScripts(t *testing.T) {
 			"account": verb((*scriptWorld).accountVerb), "setstatus": verb((*scriptWorld).setStatusVerb),
 			"takedown": verb((*scriptWorld).takedownVerb), "sweep": verb((*scriptWorld).sweepVerb), "tombstone": verb((*scriptWorld).tombstoneVerb),
 			"upstream": verb((*scriptWorld).upstreamVerb), "asked": verb((*scriptWorld).askedVerb),
+			"appview": verb((*scriptWorld).appViewVerb), "appviewasked": verb((*scriptWorld).appViewAskedVerb), "session": verb((*scriptWorld).sessionVerb),
 			"bucket": verb((*scriptWorld).bucketVerb), "usebucket": verb((*scriptWorld).useBucketVerb), "moveblobs": verb((*scriptWorld).moveBlobsVerb),
 			"xrpc": verb((*scriptWorld).xrpcVerb), "firehose": verb((*scriptWorld).firehoseVerb), "keep": verb((*scriptWorld).keepVerb),
 			"save": verb((*scriptWorld).saveVerb), "many": verb((*scriptWorld).manyVerb), "mail": verb((*scriptWorld).mailVerb), "nomail": verb((*scriptWorld).noMailVerb),
@@ -109,6 +114,7 @@ type scriptWorld struct {
 	rotation atcrypto.PrivateKey
 	upstream *otherServer
 	mails    *devnet.Mailbox
+	appView  *appView
 	bucket   *blobtest.Bucket // nil: none is open
 	second   *scriptWorld     // nil: there is only one server
 	server   *Server
@@ -207,6 +213,9 @@ func (w *scriptWorld) stop() error {
 	}
 	if w.upstream != nil {
 		w.upstream.server.Close()
+	}
+	if w.appView != nil {
+		w.appView.server.Close()
 	}
 	if w.plc != nil {
 		w.plc.Close()

@@ -34,6 +34,7 @@ import (
 	"troupe/http"
 	"troupe/http/atproto"
 	"troupe/http/auth"
+	"troupe/http/bsky"
 	"troupe/http/firehose"
 	"troupe/http/rate"
 	"troupe/http/web"
@@ -287,6 +288,7 @@ func (s *Server) newHTTP(p httpParts) *http.Server {
 		return mailbox.Ask(context.Background(), p.seq, sequencer.Subscribe{Cursor: cursor})
 	}, s.log)
 	limiter := c.newLimiter()
+	up := s.newUpstream(p.ids)
 	return http.New(http.Config{
 		Limiter: limiter, Proxies: c.Limits.Proxies,
 		Verifier: &auth.Verifier{
@@ -306,7 +308,8 @@ func (s *Server) newHTTP(p httpParts) *http.Server {
 			TermsOfService: c.TermsOfService, DIDDocs: c.DIDDocs,
 		},
 		Firehose: stream,
-		Upstream: s.newUpstream(p.ids),
+		Upstream: up,
+		Bluesky:  &bsky.Service{Upstream: up, Index: s.index, Repos: s.repos, Lexicons: lexicon.Embedded(), URLs: c.AppViewURLs, Logger: s.log},
 		Pages: &web.Pages{
 			DID: c.DID, URL: c.URL, Domains: c.Domains, Index: s.index, Version: c.Version, Home: p.extra.Home, Dev: p.extra.Pages,
 			Healthy: func(ctx context.Context) error {
