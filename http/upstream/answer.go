@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -176,7 +177,7 @@ func (a *Answer) copyTo(w io.Writer, flush func() error) error {
 			return nil
 		}
 		if err != nil {
-			return a.client.failed(err)
+			return a.client.failed(fmt.Errorf("%w: %w", errLost, err))
 		}
 	}
 }

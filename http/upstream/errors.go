@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"regexp"
 	"strconv"
 	"time"
@@ -36,13 +37,18 @@ func (r *Refusal) Public() *xrpc.Error {
 	return e
 }
 
-// errOpen: the breaker of the upstream is open.
-var errOpen = errors.New("upstream: nobody answered lately")
+var (
+	// errOpen: the breaker of the upstream is open.
+	errOpen = errors.New("upstream: nobody answered lately")
+	// errLost: an answer ended before its end.
+	errLost = errors.New("upstream: the answer broke off")
+)
 
 // failed says to a client why there is no answer. What is not the upstream's
 // fault, that of the client or of this server, is returned as it is.
 func (c *Client) failed(err error) error {
 	var e *xrpc.Error
+	var call *url.Error
 	switch {
 	case errors.As(err, &e), errors.Is(err, context.Canceled):
 		return err
@@ -51,6 +57,9 @@ func (c *Client) failed(err error) error {
 	case errors.Is(err, outbound.ErrBusy):
 		return &xrpc.Error{Status: http.StatusServiceUnavailable, Message: "Too many requests to the upstream service",
 			Cause: err, Header: http.Header{"Retry-After": {"2"}}}
+	case errors.As(err, &call), errors.Is(err, errOpen), errors.Is(err, errLost), errors.Is(err, errEndpoint):
+	default:
+		return err // of whoever signs
 	}
 	e = &xrpc.Error{Status: http.StatusBadGateway, Message: "Upstream service unreachable", Cause: err}
 	if errors.Is(err, errOpen) {

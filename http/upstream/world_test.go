@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"sync"
 	"testing"
 	"time"
@@ -122,13 +123,15 @@ type tapped struct {
 	got []byte
 }
 
+var requestLine = regexp.MustCompile(`(GET|HEAD|POST) \S+ HTTP/1\.1\r\n`)
+
 func (c *tapped) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	c.got = append(c.got, p[:n]...)
 	if end := bytes.Index(c.got, []byte("\r\n\r\n")); end >= 0 {
-		if bytes.Contains(c.got[:end], []byte(" HTTP/1.1\r\n")) {
+		if begin := requestLine.FindIndex(c.got[:end]); begin != nil { // behind what is left of a body
 			c.v.mu.Lock()
-			c.v.heads = append(c.v.heads, string(c.got[:end+2]))
+			c.v.heads = append(c.v.heads, string(c.got[begin[0]:end+2]))
 			c.v.mu.Unlock()
 		}
 		c.got = nil // what follows is a body, or a request that begins in a later read
@@ -197,6 +200,9 @@ func (w *world) call(method, target string, header http.Header, body io.Reader, 
 	client := &http.Client{Transport: &http.Transport{DisableCompression: true}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	defer client.CloseIdleConnections()
 	resp, err := client.Do(r)
+	if errors.Is(err, io.EOF) { // cut before the header was sent
+		return &http.Response{Body: io.NopCloser(failing{err})}
+	}
 	if err != nil {
 		w.t.Fatal(err)
 	}
