@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
 )
@@ -24,6 +25,8 @@ type Exporter struct {
 	// One of these is the credential; none: the owner's password, which is asked for.
 	Admin string // the operator's password
 	Token string // an access token that the server's own folder has made
+	// Pause is made before something that failed is tried again; nil: it grows from a second.
+	Pause func(context.Context) error
 	// Seal returns the sealed signing key; nil: no key is exported.
 	Seal func(syntax.DID) ([]byte, error)
 }
@@ -72,7 +75,11 @@ func (x *Exporter) server(ctx context.Context, dir *directory) (*server, error) 
 			return nil, &Problem{What: fmt.Sprintf("the DID document of %s names no server", did), Do: "Say which one has the account: --server"}
 		}
 	}
-	return newServer(address, x.Say)
+	s, err := newServer(address, x.Say)
+	if err == nil && x.Pause != nil {
+		s.wait = func(ctx context.Context, _ time.Duration) error { return x.Pause(ctx) }
+	}
+	return s, err
 }
 
 func (x *Exporter) asOwner(ctx context.Context, from *server) (Manifest, error) {

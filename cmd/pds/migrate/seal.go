@@ -14,7 +14,7 @@ import (
 
 const (
 	sealFormat = "pds-account-keys/1"
-	sealMemory = 128 << 10 // KiB; a passphrase is tried once a second, not a thousand times
+	sealMemory = 64 << 10 // KiB; a passphrase is tried once a second, not a thousand times
 	sealTime   = 3
 	sealLanes  = 4
 )
