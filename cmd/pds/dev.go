@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/bluesky-social/indigo/atproto/atcrypto"
@@ -27,9 +28,12 @@ import (
 type devCommand struct {
 	Port    int    `help:"Port of the server." default:"2583"`
 	PLCPort int    `help:"Port of the PLC directory; 0 takes any." name:"plc-port" default:"2582"`
+	PLC     string `help:"Use the PLC directory at this address, for example that of another pds dev, and make no accounts." name:"plc"`
 	Metrics string `help:"Address of /metrics." default:"127.0.0.1:2585"`
 	Data    string `help:"Where everything is kept. The default is a folder in the user's cache." type:"path"`
 	Fresh   bool   `help:"Forget everything kept from before."`
+
+	Set map[string]string `help:"Any other setting, NAME=value; repeatable." mapsep:"none"`
 }
 
 // demoAccounts are there to be played with. Their passwords are no secret.
@@ -53,15 +57,11 @@ func (c *devCommand) Run(ctx context.Context) error {
 		return fmt.Errorf("%w (another pds? --port takes a different one)", err)
 	}
 	port := l.Addr().(*net.TCPAddr).Port
-	directory, err := devnet.OpenPLC(devnet.PLCOptions{Path: filepath.Join(dir, "plc.jsonl"), Log: logger})
+	plcURL, closePLC, err := c.directoryOfDIDs(dir, logger)
 	if err != nil {
 		return err
 	}
-	defer directory.Close()
-	plcURL, err := directory.Listen(net.JoinHostPort("127.0.0.1", strconv.Itoa(c.PLCPort)))
-	if err != nil {
-		return fmt.Errorf("PLC directory: %w (--plc-port takes a different one)", err)
-	}
+	defer closePLC()
 	config, err := c.config(dir, port, plcURL)
 	if err != nil {
 		return err
@@ -81,11 +81,31 @@ func (c *devCommand) Run(ctx context.Context) error {
 	defer stop()
 	ended := make(chan error, 1)
 	go func() { ended <- server.Run(ctx, l) }()
-	if err := server.signUpDemo(ctx); err != nil && ctx.Err() == nil {
-		logger.Error("demo accounts", "err", err)
+	if c.PLC == "" {
+		if err := server.signUpDemo(ctx); err != nil && ctx.Err() == nil {
+			logger.Error("demo accounts", "err", err)
+		}
 	}
 	c.announce(config, plcURL, dir)
 	return <-ended
+}
+
+// directoryOfDIDs is a PLC directory of this process's own, or another one that
+// runs: two servers that share one can pass accounts to each other.
+func (c *devCommand) directoryOfDIDs(dir string, logger *slog.Logger) (url string, stop func() error, err error) {
+	if c.PLC != "" {
+		return strings.TrimRight(c.PLC, "/"), func() error { return nil }, nil
+	}
+	own, err := devnet.OpenPLC(devnet.PLCOptions{Path: filepath.Join(dir, "plc.jsonl"), Log: logger})
+	if err != nil {
+		return "", nil, err
+	}
+	url, err = own.Listen(net.JoinHostPort("127.0.0.1", strconv.Itoa(c.PLCPort)))
+	if err != nil {
+		own.Close()
+		return "", nil, fmt.Errorf("PLC directory: %w (--plc-port takes a different one)", err)
+	}
+	return url, own.Close, nil
 }
 
 // directory is where the development server keeps its files.
@@ -121,10 +141,14 @@ func (c *devCommand) config(dir string, port int, plcURL string) (Config, error)
 			return Config{}, err
 		}
 	}
-	s, err := newSettings(map[string]string{
+	fixed := map[string]string{
 		"PDS_PORT": strconv.Itoa(port), "PDS_BIND_ADDRESS": "127.0.0.1", "PDS_DATA_DIRECTORY": filepath.Join(dir, "data"),
 		"PDS_DID_PLC_URL": plcURL, "PDS_DEV_MODE": "true", "PDS_INVITE_REQUIRED": "false",
-	}, nil, file)
+	}
+	for k, v := range c.Set {
+		fixed[k] = v
+	}
+	s, err := newSettings(fixed, nil, file)
 	if err != nil {
 		return Config{}, err
 	}
@@ -168,11 +192,10 @@ func (c *devCommand) announce(config Config, plcURL, dir string) {
   %s          PLC directory
   %s/metrics   Prometheus metrics
 
-  accounts: %s / %s, %s / %s; operator: admin / %s
+  %soperator: admin / %s
   everything is kept in %s (--fresh forgets it)
 
-`, config.URL, config.URL, plcURL, "http://"+c.Metrics,
-		demoAccounts[0].Handle, demoAccounts[0].Password, demoAccounts[1].Handle, demoAccounts[1].Password, config.AdminPassword, dir)
+`, config.URL, config.URL, plcURL, "http://"+c.Metrics, c.accounts(), config.AdminPassword, dir)
 }
 
 // deliver puts mail into the mailbox page.
@@ -181,6 +204,13 @@ func deliver(mails *devnet.Mailbox) mail.Transport {
 		mails.Deliver(devnet.Mail{To: m.To, Subject: m.Subject, Text: m.Text, HTML: m.HTML, At: time.Now()})
 		return nil
 	})
+}
+
+func (c *devCommand) accounts() string {
+	if c.PLC != "" {
+		return ""
+	}
+	return fmt.Sprintf("accounts: %s / %s, %s / %s; ", demoAccounts[0].Handle, demoAccounts[0].Password, demoAccounts[1].Handle, demoAccounts[1].Password)
 }
 
 // devPages serves what a developer looks at beside the product.

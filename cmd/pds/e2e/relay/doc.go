@@ -17,6 +17,11 @@
 // compared. It takes the handle out of an #identity that it could not resolve,
 // and no handle of a server on localhost can be; that is counted and allowed.
 //
+// With -moves it writes nothing and watches several servers that one relay reads,
+// while accounts move between them (../account.sh does that): all that the relay
+// says was said by a server, byte for byte and in its order for each account, and
+// all that a server said about an account of its own came through.
+//
 // # Ownership
 //
 // One goroutine reads each firehose, one writes for each account; the ledger

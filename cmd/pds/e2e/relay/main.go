@@ -15,6 +15,7 @@ var (
 	accounts = flag.Int("accounts", 64, "how many accounts write")
 	duration = flag.Duration("for", 2*time.Minute, "how long they write")
 	behind   = flag.Int("behind", 256, "events that the relay may lag before the load waits")
+	moves    = flag.Bool("moves", false, "write nothing; watch several servers, -pds A,B, between which accounts move, until SIGUSR1")
 	settle   = flag.Duration("settle", 30*time.Second, "how long the relay may say nothing before it counts as done")
 )
 
@@ -22,7 +23,11 @@ func main() {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	same, err := run(ctx)
+	compare := run
+	if *moves {
+		compare = func(ctx context.Context) (bool, error) { return watchMoves(ctx, several(*pdsURL), *relayURL) }
+	}
+	same, err := compare(ctx)
 	switch {
 	case err != nil:
 		fmt.Fprintln(os.Stderr, "relay:", err)

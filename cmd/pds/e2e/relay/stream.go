@@ -13,13 +13,14 @@ import (
 
 // event is one frame, made comparable.
 type event struct {
-	did  string
-	kind string // "#commit", …
-	seq  int64
-	rev  string
-	ops  int
-	sum  [sha256.Size]byte // of everything but the number
-	bare [sha256.Size]byte // of an #identity: the same without its handle
+	did    string
+	kind   string // "#commit", …
+	seq    int64
+	rev    string
+	ops    int
+	active bool              // of an #account
+	sum    [sha256.Size]byte // of everything but the number
+	bare   [sha256.Size]byte // of an #identity: the same without its handle
 }
 
 func (e event) String() string { return fmt.Sprintf("%s %d %s", e.kind, e.seq, e.rev) }
@@ -84,6 +85,7 @@ func decode(frame []byte) (event, error) {
 	if e.did, _ = body["did"].(string); e.did == "" {
 		e.did, _ = body["repo"].(string)
 	}
+	e.active, _ = body["active"].(bool)
 	ops, _ := body["ops"].([]any)
 	e.ops = len(ops)
 	delete(body, "seq")
