@@ -20,11 +20,12 @@ type Call struct {
 	ClientIP  netip.Addr     // of the client, behind trusted proxies (see ClientIP)
 	RequestID string         // also sent as X-Request-Id and logged
 
-	server   *Server
-	writer   *recorder
-	recorder recorder // what writer points to
-	outside  bool     // has left the door already
-	charged  int64    // bytes of body that count against the server's memory for bodies
+	server    *Server
+	writer    *recorder
+	recorder  recorder // what writer points to
+	outside   bool     // has left the door already
+	lingering bool     // the rest of the body is to be read after the answer; see linger
+	charged   int64    // bytes of body that count against the server's memory for bodies
 }
 
 // Header is the header of the response to come; verifiers and handlers add to it (DPoP-Nonce, Atproto-Repo-Rev …).

@@ -25,6 +25,8 @@
 //   - memory: bytes of bodies being held, taken as they arrive and not as they are announced.
 //   - pace: a body has 30 s, after that it must come at 1 KB/s; a reader must take 32 KB in 30 s. The deadlines are on
 //     the connection and are taken off again before it serves another request.
+//   - what is refused unread: 16 MB more or 5 s are read after the answer, so that a client that is still sending gets
+//     the answer and not a reset connection.
 //
 // # On disk
 //

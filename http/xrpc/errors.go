@@ -133,9 +133,12 @@ func (c *Call) fail(err error) {
 	if status == http.StatusServiceUnavailable && h.Get("Retry-After") == "" {
 		h.Set("Retry-After", "5")
 	}
-	if status == http.StatusRequestEntityTooLarge || status == http.StatusRequestTimeout {
+	if status == http.StatusRequestTimeout {
 		h.Set("Connection", "close")
-		c.writer.patience = 0 // the rest of the body is not worth reading: net/http would take another 256 KB
+		c.writer.patience = 0 // the rest of the body is not worth waiting for
+	} else if c.endless(status) {
+		h.Set("Connection", "close")
+		c.lingering = true
 	}
 	body := struct {
 		Error   string `json:"error"`

@@ -298,3 +298,52 @@ func TestAccessLog(t *testing.T) {
 		}
 	}
 }
+
+// Who sends everything before looking for an answer finds one, and no broken connection.
+func TestAnswersToBodiesThatAreRefused(t *testing.T) {
+	f := newFake(t, nil)
+	piece := strings.Repeat(" ", 64<<10)
+	for _, row := range []struct {
+		path, kind string
+		pieces     int
+		status     int
+	}{
+		{"/xrpc/com.example.echo", "application/json", 100, 413},
+		{"/xrpc/com.example.blob", "a/b", 100, 413},
+		{"/xrpc/com.example.secretEcho", "application/json", 1, 401}, // within what net/http reads on its own
+		{"/xrpc/com.example.secretEcho", "application/json", 100, 401},
+		{"/xrpc/com.example.echo", "text/plain", 100, 400},
+		{"/xrpc/com.example.act", "a/b", 100, 400},
+	} {
+		for _, announced := range []bool{false, true} {
+			conn, err := net.Dial("tcp", f.addr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+			length := "Transfer-Encoding: chunked"
+			if announced {
+				length = "Content-Length: " + contentLength(row.pieces*len(piece))
+			}
+			_, err = io.WriteString(conn, request("POST", row.path, "", []string{"Content-Type: " + row.kind, length}))
+			for range row.pieces {
+				part := piece
+				if !announced {
+					part = "10000\r\n" + piece + "\r\n"
+				}
+				if err == nil {
+					_, err = io.WriteString(conn, part)
+				}
+			}
+			if err == nil && !announced {
+				_, err = io.WriteString(conn, "0\r\n\r\n")
+			}
+			if err != nil {
+				t.Errorf("%s, announced %v: %v", row.path, announced, err)
+			} else if a := receive(t, bufio.NewReader(conn), "POST"); a.StatusCode != row.status {
+				t.Errorf("%s, announced %v: %d %s, want %d", row.path, announced, a.StatusCode, a.body, row.status)
+			}
+			_ = conn.Close()
+		}
+	}
+}

@@ -147,6 +147,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.writer = &c.recorder
 	c.writer.record(w, r)
 	c.Request = r.WithContext(context.WithValue(r.Context(), callKey{}, c))
+	defer c.linger(r.Body) // last: nobody waits for it
 	s.metrics.inFlight.Inc()
 	defer func() {
 		s.metrics.inFlight.Dec()
