@@ -34,7 +34,7 @@
 //
 // # Asks go one way
 //
-//	http → {sagas, sweeper} → {repo, accounts, identities} → sequencer
+//	http → sweeper → sagas → {repo, accounts, identities} → sequencer
 //	http → lexicons → identities
 //
 // Nobody asks back, and no actor asks itself. That is why they cannot wait for
@@ -43,7 +43,7 @@
 //
 // # Order of stopping
 //
-// http → sagas → sweeper → repos → accounts → lexicons → identities → sequencer.
+// http → sweeper → sagas → repos → accounts → lexicons → identities → sequencer.
 // Each waits until the one before has no turn left. Whatever a deadline cuts short
 // is what a kill would cut short: the log has it, and the next start replays it.
 //
@@ -81,6 +81,10 @@
 //	lexicon_cache.sqlite       time                           lexicons        replaced by an empty one       lexicon/resolver: TestTheFileOutlivesTheActor
 //	a story (saga)             its answer; its last step is   the stories'    itself, soon, or the start of  saga: TestAPanicOfOneStory, TestCrash,
 //	                           a row                          supervisor      the server                     TestCrashWhileSettling
+//	a deletion, between any    nothing: it goes on            the stories'    itself, soon, or the start of  saga: TestCrashOfADeletion,
+//	two steps                                                 supervisor      the server                     TestCrashOfAResumedDeletion
+//	a change of status,        its answer                     its asker       nothing is left half done      saga: TestCrashOfAChange
+//	around its append
 //	the stories' supervisor    answers of those who wait;     its host        fresh instance from the rows   saga: TestAPanicOfTheSupervisor
 //	                           stories stop between two
 //	                           steps

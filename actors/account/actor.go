@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/bluesky-social/indigo/atproto/syntax"
+
 	"troupe/actors/mailbox"
 	"troupe/sequencing"
 	"troupe/storage/accountdb"
@@ -111,6 +113,10 @@ func (a *Accounts) Receive(t *mailbox.Turn) {
 		mailbox.Later(a, t, m, a.insertAccount)
 	case BeginSaga:
 		mailbox.Later(a, t, m, write(a, beginSaga))
+	case FindStanding:
+		mailbox.Reply(a, t, m, a.findStanding)
+	case ListOverdue:
+		mailbox.Reply(a, t, m, a.listOverdue)
 	case SaveSaga:
 		mailbox.Later(a, t, m, write(a, saveSaga))
 	case EndSaga:
@@ -190,6 +196,38 @@ func (a *Accounts) findSaga(ctx context.Context, m FindSaga) (s Saga, err error)
 func (a *Accounts) listSagas(ctx context.Context, m ListSagas) (all []Saga, err error) {
 	err = a.db.Read(ctx, func(r *accountdb.Reader) error {
 		all, err = r.Sagas(m.Kind)
+		return err
+	})
+	return all, err
+}
+
+func (a *Accounts) findStanding(ctx context.Context, m FindStanding) (s Standing, err error) {
+	if err := a.catchUp(ctx); err != nil {
+		return s, err
+	}
+	err = a.db.Read(ctx, func(r *accountdb.Reader) error {
+		if _, busy, err := r.SagaOf(m.DID); err != nil || busy {
+			return either(err, ErrUnderWay)
+		}
+		s, err = standingOf(r, m.DID)
+		return err
+	})
+	return s, err
+}
+
+func standingOf(r *accountdb.Reader, did syntax.DID) (Standing, error) {
+	row, found, err := r.Actor(did)
+	if err != nil || !found {
+		return Standing{}, either(err, ErrNotFound)
+	}
+	return Standing{published(row), sequencing.Standing{
+		Takedown: row.TakedownRef, Deactivated: row.DeactivatedAt, DeleteAfter: row.DeleteAfter,
+	}}, nil
+}
+
+func (a *Accounts) listOverdue(ctx context.Context, m ListOverdue) (all []syntax.DID, err error) {
+	err = a.db.Read(ctx, func(r *accountdb.Reader) error {
+		all, err = r.Overdue(a.o.Now(), m.Limit)
 		return err
 	})
 	return all, err

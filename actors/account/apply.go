@@ -102,7 +102,7 @@ func (a *Accounts) apply(ctx context.Context, b *batch, e sequencing.Event) erro
 		return err
 	}
 	if status != sequencing.StatusNone {
-		if err := b.SetStatus(e.DID, accountdb.Status(status), e.Time); err != nil {
+		if err := a.applyStatus(b, e, status); err != nil {
 			return err
 		}
 	}
@@ -110,6 +110,27 @@ func (a *Accounts) apply(ctx context.Context, b *batch, e sequencing.Event) erro
 		return nil
 	}
 	return b.takeHandle(e.DID, handle)
+}
+
+// applyStatus records a status and, where the entry tells them, its reasons. A
+// takedown ends every session in the same step.
+func (a *Accounts) applyStatus(b *batch, e sequencing.Event, status sequencing.Status) error {
+	standing, told, err := sequencing.StandingOf(e)
+	if err != nil {
+		a.o.Logger.Error("accounts: entry cannot be read", slog.Int64("seq", int64(e.Seq)), slog.String("did", e.DID.String()), slog.Any("error", err))
+	}
+	if suspendedOrTakendown(status) {
+		if err := b.DeleteRefreshTokens(e.DID); err != nil {
+			return err
+		}
+	}
+	if !told || standing.Status() != status {
+		return b.SetStatus(e.DID, accountdb.Status(status), e.Time)
+	}
+	return b.SetStanding(accountdb.Actor{
+		DID: e.DID, Status: accountdb.Status(status),
+		TakedownRef: standing.Takedown, DeactivatedAt: standing.Deactivated, DeleteAfter: standing.DeleteAfter,
+	})
 }
 
 // known makes sure that there is a row for the account of an entry. False: the

@@ -43,6 +43,21 @@ type BeginSaga struct {
 	Saga Saga
 }
 
+// FindStanding tells how an account stands, as the log has it by now, to a story
+// that is about to change that. It is answered with [ErrNotFound], and with
+// [ErrUnderWay] while another story of the account has a row.
+type FindStanding struct {
+	mailbox.To[*Accounts, Standing]
+	DID syntax.DID
+}
+
+// ListOverdue lists deactivated accounts that were to be deleted by now, at most
+// Limit of them, the longest overdue first.
+type ListOverdue struct {
+	mailbox.To[*Accounts, []syntax.DID]
+	Limit int
+}
+
 // SaveSaga stores a story's step before it is taken. It is answered with [ErrNoSaga].
 type SaveSaga struct {
 	mailbox.To[*Accounts, Done]

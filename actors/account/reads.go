@@ -63,6 +63,15 @@ func (r *Reads) Private(ctx context.Context, did syntax.DID) (Private, error) {
 	return Private{Email: a.Email, ConfirmedAt: a.ConfirmedAt, InvitesDisabled: a.InvitesDisabled}, err
 }
 
+// Standing tells how an account stands; ErrNotFound.
+func (r *Reads) Standing(ctx context.Context, did syntax.DID) (s Standing, err error) {
+	err = r.with(ctx, func(q *accountdb.Reader) (err error) {
+		s, err = standingOf(q, did)
+		return err
+	})
+	return s, err
+}
+
 func (r *Reads) account(ctx context.Context, did syntax.DID) (a accountdb.Account, err error) {
 	found := false
 	err = r.with(ctx, func(q *accountdb.Reader) (err error) {

@@ -48,6 +48,12 @@ type Account struct {
 // Active reports whether the account is served to the public.
 func (a Account) Active() bool { return a.Status == sequencing.StatusActive }
 
+// Standing is an account and why it is in the state that it is in.
+type Standing struct {
+	Account
+	sequencing.Standing
+}
+
 // NewAccount is what InsertAccount needs for the rows of an account.
 type NewAccount struct {
 	DID         syntax.DID

@@ -78,10 +78,16 @@ func (r *Repo) Receive(t *mailbox.Turn) {
 		mailbox.Later(r, t, m, r.create)
 	case SetStatus:
 		mailbox.Later(r, t, m, r.setStatus)
+	case Activate:
+		mailbox.Later(r, t, m, r.activateAccount)
 	case AnnounceIdentity:
 		mailbox.Later(r, t, m, r.announceIdentity)
 	case GetRecord:
 		mailbox.Reply(r, t, m, r.getRecord)
+	case TakedownRecord:
+		mailbox.Reply(r, t, m, r.takedownRecord)
+	case InspectRecord:
+		mailbox.Reply(r, t, m, r.inspectRecord)
 	case ListRecords:
 		mailbox.Reply(r, t, m, r.listRecords)
 	case Describe:

@@ -19,7 +19,7 @@ func (r *Repo) reserveBlob(ctx context.Context, m ReserveBlob) (answer Reserved,
 		return Reserved{}, ErrBlobBusy
 	}
 	var refused error
-	err = r.changeBlobs(ctx, func(tx *repodb.Tx) error {
+	err = r.changeRows(ctx, func(tx *repodb.Tx) error {
 		row, found, err := tx.Blob(m.Blob.CID)
 		if err != nil {
 			return err
@@ -46,7 +46,7 @@ func (r *Repo) reserveBlob(ctx context.Context, m ReserveBlob) (answer Reserved,
 
 func (r *Repo) confirmBlob(ctx context.Context, m ConfirmBlob) (state repodb.BlobState, err error) {
 	var refused error
-	err = r.changeBlobs(ctx, func(tx *repodb.Tx) error {
+	err = r.changeRows(ctx, func(tx *repodb.Tx) error {
 		row, found, err := tx.Blob(m.CID)
 		if err != nil {
 			return err
@@ -67,7 +67,7 @@ func (r *Repo) confirmBlob(ctx context.Context, m ConfirmBlob) (state repodb.Blo
 
 func (r *Repo) takedownBlob(ctx context.Context, m TakedownBlob) (next repodb.Blob, err error) {
 	var refused error
-	err = r.changeBlobs(ctx, func(tx *repodb.Tx) error {
+	err = r.changeRows(ctx, func(tx *repodb.Tx) error {
 		row, found, err := tx.Blob(m.CID)
 		if err != nil {
 			return err
@@ -94,7 +94,7 @@ func (r *Repo) takedownBlob(ctx context.Context, m TakedownBlob) (next repodb.Bl
 func (r *Repo) sweepBlobs(ctx context.Context, m SweepBlobs, answer func(int64, error)) {
 	r.between(ctx, func(err error) { answer(0, err) }, func() {
 		var n int64
-		err := r.changeBlobs(ctx, func(tx *repodb.Tx) (err error) {
+		err := r.changeRows(ctx, func(tx *repodb.Tx) (err error) {
 			n, err = tx.SweepBlobs(m.UploadedBefore)
 			return err
 		})
@@ -105,7 +105,7 @@ func (r *Repo) sweepBlobs(ctx context.Context, m SweepBlobs, answer func(int64, 
 }
 
 func (r *Repo) orphanBlobs(ctx context.Context, m OrphanBlobs) (orphans []cid.Cid, err error) {
-	err = r.changeBlobs(ctx, func(tx *repodb.Tx) error {
+	err = r.changeRows(ctx, func(tx *repodb.Tx) error {
 		for _, c := range m.CIDs {
 			_, known, err := tx.Blob(c)
 			if err == nil && !known {
@@ -177,9 +177,9 @@ func (r *Repo) between(ctx context.Context, refuse func(error), fn func()) {
 	r.enqueue(job{ctx: ctx, refuse: refuse, alone: fn})
 }
 
-// changeBlobs changes rows of blobs, on top of every pending change, durably:
-// these rows are in no log.
-func (r *Repo) changeBlobs(ctx context.Context, fn func(*repodb.Tx) error) error {
+// changeRows changes rows that are in no log (of blobs, and takedowns of records),
+// on top of every pending change, and durably.
+func (r *Repo) changeRows(ctx context.Context, fn func(*repodb.Tx) error) error {
 	if err := r.exists(); err != nil {
 		return err
 	}

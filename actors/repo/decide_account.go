@@ -3,6 +3,7 @@ package repo
 import (
 	"time"
 
+	"github.com/bluesky-social/indigo/atproto/atcrypto"
 	"github.com/bluesky-social/indigo/atproto/syntax"
 	"github.com/ipfs/go-cid"
 
@@ -58,14 +59,58 @@ func decideCreate(s State, m Create, at Moment) (Decision, error) {
 }
 
 // decideStatus announces a status. Only deletion is final, and it is a story
-// of its own; everything else may follow anything.
+// that asks the log itself; everything else may follow anything.
 func decideStatus(s State, m SetStatus, now time.Time) (Decision, error) {
 	if !s.Exists || s.Status == sequencing.StatusDeleted {
 		return Decision{}, ErrNotFound
 	}
 	next := s
 	next.Status = m.Status
-	return Decision{Entries: []sequencing.Entry{accountEntry(next, now)}, Changes: []*repodb.Change{nil}, Next: next}, nil
+	if m.Status == sequencing.StatusNone {
+		next.Status = m.Standing.Status()
+	}
+	entry := accountEntry(next, now)
+	if m.Status == sequencing.StatusNone {
+		entry.Private = m.Standing.Encode()
+	}
+	return Decision{Entries: []sequencing.Entry{entry}, Changes: []*repodb.Change{nil}, Next: next}, nil
+}
+
+// decideActivate makes the activation chain. The commit by the present key, where
+// there is need of one, is internal: nobody follows an account that is not
+// active, and the #sync behind it shows the same.
+func decideActivate(s State, m Activate, at Moment, now time.Time) (Decision, error) {
+	if !s.Exists || s.Status == sequencing.StatusDeleted {
+		return Decision{}, ErrNotFound
+	}
+	d := Decision{Next: s}
+	signed, err := signedBy(s.Block, at.Key)
+	if err == nil && !signed {
+		var w = writeDecider{edit: s.Tree.Edit(), records: map[cid.Cid][]byte{}}
+		d, err = w.decide(s, at)
+	}
+	if err != nil {
+		return Decision{}, err
+	}
+	for i := range d.Entries {
+		d.Entries[i].Visibility = sequencing.Internal
+	}
+	d.Next.Status = sequencing.StatusActive
+	entry := accountEntry(d.Next, now)
+	entry.Private = sequencing.Standing{}.Encode()
+	d.Entries = append(d.Entries, entry, identityEntry(d.Next, m.Handle, now), syncEntry(d.Next, now))
+	d.Changes = append(d.Changes, nil, nil, nil)
+	return d, nil
+}
+
+// signedBy reports whether a commit bears the signature of a key.
+func signedBy(block []byte, key atcrypto.PrivateKey) (bool, error) {
+	public, err := key.PublicKey()
+	if err != nil {
+		return false, err
+	}
+	o, err := commit.Parse(block)
+	return err == nil && o.Verify(public) == nil, nil
 }
 
 // decideIdentity announces that the DID document or the handle may be new.

@@ -78,7 +78,16 @@ type Result struct {
 // not, as an #account event. It is answered with the new head.
 type SetStatus struct {
 	mailbox.To[*Repo, sequencing.Head]
-	Status sequencing.Status
+	Status   sequencing.Status   // StatusNone: what Standing comes to
+	Standing sequencing.Standing // why; goes with the entry if Status is StatusNone
+}
+
+// Activate makes the account active and announces it as account, identity, sync.
+// A head that another key has signed gets a commit by the present key first. It
+// is answered with the new head.
+type Activate struct {
+	mailbox.To[*Repo, sequencing.Head]
+	Handle syntax.Handle
 }
 
 // AnnounceIdentity emits an #identity event: the DID document or the handle
@@ -101,6 +110,30 @@ type GetRecord struct {
 type Found struct {
 	CID   cid.Cid
 	Bytes []byte
+}
+
+// TakedownRecord hides a record from those who ask for it by name or list its
+// collection, or with Ref "" shows it again. It stays in the repository and its
+// exports. It is answered with [ErrRecordNotFound].
+type TakedownRecord struct {
+	mailbox.To[*Repo, struct{}]
+	Collection syntax.NSID
+	RKey       syntax.RecordKey
+	Ref        string
+}
+
+// InspectRecord tells which version of a record there is and whether it is taken
+// down. It is answered with [ErrRecordNotFound].
+type InspectRecord struct {
+	mailbox.To[*Repo, Inspected]
+	Collection syntax.NSID
+	RKey       syntax.RecordKey
+}
+
+// Inspected answers InspectRecord.
+type Inspected struct {
+	CID      cid.Cid
+	Takedown string // reference; "": it is not taken down
 }
 
 // ListRecords reads a page of a collection, newest keys first, or with

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/bluesky-social/indigo/atproto/syntax"
 	"github.com/ipfs/go-cid"
 
 	"troupe/sequencing"
@@ -26,26 +27,32 @@ func (r *Repo) getRecord(ctx context.Context, m GetRecord) (Found, error) {
 	if err := r.exists(); err != nil {
 		return Found{}, err
 	}
-	found, ok, err := r.record(ctx, m)
+	found, ref, err := r.record(ctx, m.Collection, m.RKey)
 	switch {
 	case err != nil:
 		return Found{}, r.unexpected(err)
-	case !ok, m.CID.Defined() && found.CID != m.CID:
+	case !found.CID.Defined(), ref != "", m.CID.Defined() && found.CID != m.CID:
 		return Found{}, ErrRecordNotFound
 	}
 	return found, nil
 }
 
-func (r *Repo) record(ctx context.Context, m GetRecord) (f Found, ok bool, err error) {
-	if c, pending := r.pending.records[string(m.Collection)+"/"+string(m.RKey)]; pending {
-		return Found{c.CID, c.Bytes}, c.CID.Defined(), nil
+// record finds a record, and the reference under which it is taken down. Without
+// one its CID is undefined.
+func (r *Repo) record(ctx context.Context, collection syntax.NSID, rkey syntax.RecordKey) (f Found, ref string, err error) {
+	c, pending := r.pending.records[string(collection)+"/"+string(rkey)]
+	if pending && (c.Created || !c.CID.Defined()) {
+		return Found{c.CID, c.Bytes}, "", nil
 	}
 	err = r.db.Read(ctx, func(tx *repodb.Reader) error {
-		rec, found, err := tx.Record(m.Collection, m.RKey)
-		f, ok = Found{rec.CID, rec.Bytes}, found && rec.Takedown == ""
+		rec, _, err := tx.Record(collection, rkey)
+		f, ref = Found{rec.CID, rec.Bytes}, rec.Takedown
 		return err
 	})
-	return f, ok, err
+	if pending { // a newer version, taken down as the one before
+		f = Found{c.CID, c.Bytes}
+	}
+	return f, ref, err
 }
 
 func (r *Repo) listRecords(ctx context.Context, m ListRecords) (page []repodb.Record, err error) {
@@ -54,6 +61,29 @@ func (r *Repo) listRecords(ctx context.Context, m ListRecords) (page []repodb.Re
 		return err
 	})
 	return page, err
+}
+
+func (r *Repo) takedownRecord(ctx context.Context, m TakedownRecord) (struct{}, error) {
+	found := false
+	err := r.changeRows(ctx, func(tx *repodb.Tx) (err error) {
+		found, err = tx.TakedownRecord(m.Collection, m.RKey, m.Ref)
+		return err
+	})
+	if err == nil && !found {
+		err = ErrRecordNotFound
+	}
+	return struct{}{}, err
+}
+
+func (r *Repo) inspectRecord(ctx context.Context, m InspectRecord) (Inspected, error) {
+	if err := r.exists(); err != nil {
+		return Inspected{}, err
+	}
+	found, ref, err := r.record(ctx, m.Collection, m.RKey)
+	if err == nil && !found.CID.Defined() {
+		err = ErrRecordNotFound
+	}
+	return Inspected{found.CID, ref}, r.unexpected(err)
 }
 
 func (r *Repo) describe(ctx context.Context, _ Describe) (d Description, err error) {
@@ -135,12 +165,12 @@ func (r *Repo) proveRecord(ctx context.Context, m ProveRecord) (Proof, error) {
 	}
 	p := Proof{Commit: r.state.Commit, Blocks: []car.Block{{CID: r.state.Commit, Data: r.state.Block}}}
 	p.Blocks = append(p.Blocks, nodes...)
-	found, err := r.getRecord(ctx, GetRecord{Collection: m.Collection, RKey: m.RKey})
+	found, _, err := r.record(ctx, m.Collection, m.RKey) // taken down or not: it is in the repository
 	switch {
-	case errors.Is(err, ErrRecordNotFound):
-		return p, nil // the nodes prove that it is absent
 	case err != nil:
-		return Proof{}, err
+		return Proof{}, r.unexpected(err)
+	case !found.CID.Defined():
+		return p, nil // the nodes prove that it is absent
 	}
 	p.Blocks = append(p.Blocks, car.Block{CID: found.CID, Data: found.Bytes})
 	return p, nil

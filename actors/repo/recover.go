@@ -27,6 +27,7 @@ func (r *Repo) Start(ctx context.Context) error {
 	}
 	r.state = State{DID: r.did, Exists: exists, Status: head.Status}
 	if exists && head.Status == sequencing.StatusDeleted {
+		r.state.Rev = head.Rev // what is created in its place stands above it: relays remember
 		return nil
 	}
 	if _, err := os.Stat(filepath.Join(r.dir, repodb.FileName)); errors.Is(err, os.ErrNotExist) && !exists {

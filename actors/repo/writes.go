@@ -69,6 +69,21 @@ func (r *Repo) setStatus(ctx context.Context, m SetStatus, answer func(sequencin
 	}))
 }
 
+func (r *Repo) activateAccount(ctx context.Context, m Activate, answer func(sequencing.Head, error)) {
+	r.enqueue(queued(ctx, answer, func(_ View, s State) (Decision, sequencing.Head, error) {
+		at, err := r.moment(s)
+		if err != nil {
+			return Decision{}, sequencing.Head{}, err
+		}
+		now, err := r.Clock.Now()
+		if err != nil {
+			return Decision{}, sequencing.Head{}, err
+		}
+		d, err := decideActivate(s, m, at, now)
+		return d, headOf(d.Next), err
+	}))
+}
+
 func (r *Repo) announceIdentity(ctx context.Context, m AnnounceIdentity, answer func(sequencing.Head, error)) {
 	r.enqueue(queued(ctx, answer, func(_ View, s State) (Decision, sequencing.Head, error) {
 		now, err := r.Clock.Now()

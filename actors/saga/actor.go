@@ -82,6 +82,14 @@ func (s *Sagas) Receive(t *mailbox.Turn) {
 	switch m := t.Message().(type) {
 	case SignUp:
 		mailbox.Later(s, t, m, s.signUp)
+	case Delete:
+		mailbox.Later(s, t, m, story(s, kindDelete, func(m Delete) syntax.DID { return m.DID }))
+	case Activate:
+		mailbox.Later(s, t, m, story(s, kindActivate, func(m Activate) syntax.DID { return m.DID }))
+	case Deactivate:
+		mailbox.Later(s, t, m, story(s, kindDeactivate, func(m Deactivate) syntax.DID { return m.DID }))
+	case Moderate:
+		mailbox.Later(s, t, m, story(s, kindModerate, func(m Moderate) syntax.DID { return m.DID }))
 	}
 }
 

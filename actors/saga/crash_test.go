@@ -36,6 +36,7 @@ func TestCrash(t *testing.T) {
 		{"ended", answers, 1},
 	} {
 		t.Run(fmt.Sprintf("%s, mode %d", c.point, c.mode), func(t *testing.T) {
+			t.Parallel()
 			w, crash := crashing(t)
 			w.plc.mode.Store(c.mode)
 			crash.at(c.point)
@@ -63,6 +64,7 @@ func TestCrash(t *testing.T) {
 func TestCrashBrought(t *testing.T) {
 	for point, accounts := range map[string]int{"reserve": 0, "reserved": 0, "folder": 0, "keyed": 0, "insert": 0, "inserted": 1, "created": 1, "ended": 1} {
 		t.Run(point, func(t *testing.T) {
+			t.Parallel()
 			w, crash := crashing(t)
 			m := person("alice")
 			m.DID = "did:web:brought.test"
@@ -102,6 +104,7 @@ func TestCrashWhileSettling(t *testing.T) {
 		{"sent", "ended", swallows, 1},
 	} {
 		t.Run(fmt.Sprintf("%s, then %s, mode %d", c.first, c.second, c.mode), func(t *testing.T) {
+			t.Parallel()
 			w, crash := crashing(t)
 			w.plc.mode.Store(c.mode)
 			crash.at(c.first)

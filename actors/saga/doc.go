@@ -34,6 +34,36 @@
 // sending; its account starts deactivated, with one internal commit instead of
 // the chain, and is to be deleted three days later if it is never activated.
 //
+// # Deletion
+//
+//	marked     the row says so from here on                          delete.go
+//	           the repo actor leaves, and none of the DID may come
+//	           exports are ended
+//	           #account deleted; the DID's other entries go with it  one append
+//	           account rows, with all that hangs on them             actors/account follows the log
+//	           the folder goes to .trash and is unlinked             trash.go
+//	           requests reach an actor again, which finds nothing
+//	           blobs, on disk or in a bucket; what is cached
+//	(no row)   complete
+//
+// Each step looks whether it has been taken, so one name for all of them is
+// enough. Before the append the account is whole, and used; from the append on it
+// has never been, whatever its files say. Whoever asked is answered when the
+// folder is gone. Blobs may take longer, and hold the DID: an account that comes
+// back under it must not lose its own with them. It comes back as the next
+// incarnation, above the rev of the tombstone.
+//
+// # Activation, deactivation, takedown
+//
+// One append each, that carries the new status and its reasons
+// ([sequencing.Standing]) to account.sqlite. The head of the log knows the
+// outcome, in which a takedown wins; the reasons know what the owner wanted, and
+// that is what lifting a takedown finds.
+//
+// Activation asks whether the DID leads here first ([Residence]). Taking part
+// again is announced as account, identity, sync; a head that another key has
+// signed gets an internal commit first.
+//
 // # What is told to whom
 //
 // The PLC directory cannot be asked to forget, and it can take an operation
@@ -104,6 +134,14 @@
 // A folder that exists before the DID is reserved is somebody's, and the sign-up
 // is refused. So undoing may remove the folder, and still refuses to where it
 // finds more than a key.
+//
+// Rejected for deletions: a name for every step (what is stored could contradict
+// what is there, and what is there is right), deleting rows by a message of its
+// own (an older copy of account.sqlite would bring them back; following the log
+// does not), removing the folder in place (half of one under the account's name
+// would be taken for a damaged account). Rejected for changes of status: a row
+// for the reasons, written before or after the append, either of which a crash
+// makes a lie.
 //
 // Rejected: answering at once and completing in the background; clients of
 // createAccount expect to be signed in by the answer. Rejected: sending in the

@@ -18,6 +18,16 @@ var (
 	ErrBusyAccount = account.ErrUnderWay
 )
 
+// Refusals of an activation: the DID does not lead here.
+var (
+	ErrNoDocument    = errors.New("saga: the DID could not be resolved")
+	ErrNoRotationKey = errors.New("saga: the server's rotation key is not among those of the DID")
+	ErrWrongEndpoint = errors.New("saga: the DID document names another server")
+	ErrWrongKey      = errors.New("saga: the DID document names another signing key")
+	// ErrDocumentUnknown: nobody could tell; it may lead here.
+	ErrDocumentUnknown = errors.New("saga: the DID could not be looked up")
+)
+
 // Open outcomes.
 var (
 	// ErrUnconfirmed: the PLC directory did not say whether it made the DID.
@@ -28,4 +38,6 @@ var (
 	// ErrUnfinished: the DID exists and the account is going to be completed;
 	// signing in works in a while.
 	ErrUnfinished = errors.New("saga: the account is still being made")
+	// ErrDeleting: the account is going to be deleted, and is not yet.
+	ErrDeleting = errors.New("saga: the account is being deleted")
 )

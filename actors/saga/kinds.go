@@ -19,7 +19,11 @@ type kind struct {
 // kinds is the table of stories. A new one is a file with its steps, a message
 // in messages.go and a line here.
 var kinds = map[Kind]kind{
-	kindSignup: {plot: newSignup, stored: true},
+	kindSignup:     {plot: newSignup, stored: true},
+	kindDelete:     {plot: newDeletion, stored: true, alone: true, urgent: true, joined: true},
+	kindActivate:   {plot: newChange, alone: true},
+	kindDeactivate: {plot: newChange, alone: true},
+	kindModerate:   {plot: newChange, alone: true, urgent: true},
 }
 
 // plot is what happens in the stories of a kind. Its methods run in the turn of

@@ -1,6 +1,8 @@
 package saga
 
 import (
+	"time"
+
 	"github.com/bluesky-social/indigo/atproto/atcrypto"
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
@@ -29,4 +31,62 @@ type SignUp struct {
 	Invite   account.InviteCode // "": none
 	Recovery atcrypto.PublicKey // the user's own rotation key; nil: none
 	DID      syntax.DID         // "": a new did:plc. Else a DID whose key signed the request: the account starts deactivated
+}
+
+// Delete removes an account and everything that it has here. It is answered when
+// nothing of the account can be reached any more; its blobs may take longer. With
+// [ErrDeleting] that has begun, and will be. [ErrBusyAccount].
+type Delete struct {
+	mailbox.To[*Sagas, Done]
+	DID syntax.DID
+	If  Condition
+}
+
+// Condition is what must be true of an account that is to be deleted. It is
+// looked at when nothing else happens to the account; where it does not hold
+// nothing is done.
+type Condition uint8
+
+const (
+	Anyway  Condition = iota // of an account that is gone, what is left
+	Overdue                  // it is deactivated, and was to be deleted by now
+	Gone                     // it has been deleted: what is left
+)
+
+// Activate makes a deactivated account active, if its DID leads here, and
+// announces it anew. It is answered with account.ErrNotFound (a taken-down
+// account too), [ErrNoRotationKey], [ErrWrongEndpoint], [ErrWrongKey],
+// [ErrNoDocument], [ErrDocumentUnknown], [ErrBusyAccount].
+type Activate struct {
+	mailbox.To[*Sagas, Done]
+	DID syntax.DID
+}
+
+// Deactivate hides an account until its owner activates it. It is answered with
+// account.ErrNotFound, [ErrBusyAccount].
+type Deactivate struct {
+	mailbox.To[*Sagas, Done]
+	DID         syntax.DID
+	DeleteAfter time.Time // when it is to be deleted if it still is deactivated; zero: never
+}
+
+// Ruling is what moderation says about one side of an account.
+type Ruling uint8
+
+const (
+	Unsaid  Ruling = iota // it stays as it is
+	Applied               // from now on
+	Lifted                // no longer
+)
+
+// Moderate takes an account down or deactivates it, or lifts that, and announces
+// its status, changed or not. A takedown ends every session; lifting it finds the
+// account as its owner left it. It is answered with account.ErrNotFound,
+// [ErrBusyAccount].
+type Moderate struct {
+	mailbox.To[*Sagas, Done]
+	DID         syntax.DID
+	Takedown    Ruling
+	Ref         string // of a takedown; "": the time
+	Deactivated Ruling
 }

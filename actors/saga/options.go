@@ -12,7 +12,10 @@ import (
 	"troupe/actors/identity/plc"
 	"troupe/actors/mailbox"
 	"troupe/actors/repo"
+	"troupe/sequencing"
+	"troupe/storage/blob"
 	"troupe/storage/keys"
+	"troupe/storage/repodb"
 )
 
 // Options of the sagas actor. Zero values mean the defaults in parentheses.
@@ -30,6 +33,14 @@ type Options struct {
 	Recovery  atcrypto.PublicKey // the operator's offline rotation key (none)
 	Endpoint  string             // public URL, as DID documents shall show it
 
+	Repos     *mailbox.Router[*repo.Repo]
+	Snapshots *repodb.Snapshots
+	Log       sequencing.Log // for reading; writes go through Append
+	Append    func(sequencing.Append, func(sequencing.Committed, error))
+	Clock     *sequencing.Clock
+	Blobs     blob.Store
+	Residence Residence
+
 	InviteRequired bool
 
 	// CreateRepo asks the DID's repo actor for its creation chain.
@@ -37,6 +48,8 @@ type Options struct {
 	// ResolveHandle finds the DID of a handle of another domain, by DNS or HTTPS
 	// (such handles are refused).
 	ResolveHandle func(context.Context, syntax.Handle) (syntax.DID, error)
+	// Forget drops what is cached about an account's DID and handle.
+	Forget func(context.Context, syntax.DID, syntax.Handle) error
 
 	Running   int              // stories of a kind that clients wait for, at once (64)
 	Unsettled int              // unfinished ones beyond which sign-ups are refused (1000)

@@ -180,6 +180,7 @@ func TestBroughtDID(t *testing.T) {
 // know it any more. It is left alone.
 func TestForeignFolder(t *testing.T) {
 	w := newWorld(t, nil)
+	w.littered = true
 	dir := keys.ActorDir(filepath.Join(w.dir, "actors"), "did:web:brought.test")
 	if err := errors.Join(os.MkdirAll(dir, 0o700), os.WriteFile(filepath.Join(dir, "key"), []byte("precious"), 0o600)); err != nil {
 		t.Fatal(err)

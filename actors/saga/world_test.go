@@ -17,15 +17,19 @@ import (
 	"time"
 
 	"github.com/bluesky-social/indigo/atproto/atcrypto"
+	atid "github.com/bluesky-social/indigo/atproto/identity"
 	"github.com/bluesky-social/indigo/atproto/syntax"
+	"github.com/did-method-plc/go-didplc/didplc"
 
 	"troupe/actors/account"
+	"troupe/actors/identity"
 	"troupe/actors/identity/plc"
 	"troupe/actors/mailbox"
 	"troupe/actors/outbound"
 	"troupe/actors/repo"
 	"troupe/sequencing"
 	"troupe/storage/accountdb"
+	"troupe/storage/blob"
 	"troupe/storage/keys"
 	"troupe/storage/repodb"
 )
@@ -64,6 +68,12 @@ func (d *directory) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Write(ops[len(ops)-1])
 	case suffix == "log":
 		json.NewEncoder(w).Encode(ops)
+	case suffix == "data":
+		op, _ := plc.Parse(ops[len(ops)-1])
+		r := op.(*didplc.RegularOp)
+		json.NewEncoder(w).Encode(plc.Data{
+			DID: syntax.DID(did), RotationKeys: r.RotationKeys, VerificationMethods: r.VerificationMethods, AlsoKnownAs: r.AlsoKnownAs, Services: r.Services,
+		})
 	}
 }
 
@@ -136,6 +146,8 @@ type world struct {
 	clock   atomic.Int64 // µs ahead of the real clock
 	options func(*Options)
 
+	littered bool // the test leaves what fsck complains of
+
 	// of one process
 	log      *sequencing.SQLiteLog
 	sys      *mailbox.System
@@ -145,6 +157,10 @@ type world struct {
 	repos    *mailbox.Router[*repo.Repo]
 	sagas    *Handle
 	vault    *keys.Vault
+	blobs    blob.Store
+	shots    *repodb.Snapshots
+	web      map[syntax.DID]*atid.DIDDocument // documents of did:web
+	cached   sync.Map                         // DIDs that are not forgotten
 }
 
 // impatient clients give up soon on a directory that does not answer.
@@ -159,6 +175,7 @@ func newWorld(t *testing.T, options func(*Options)) *world {
 	if w.rotate, err = atcrypto.GeneratePrivateKeyK256(); err != nil {
 		t.Fatal(err)
 	}
+	w.web = map[syntax.DID]*atid.DIDDocument{}
 	for _, name := range []string{"keys", "actors"} {
 		if err := os.Mkdir(filepath.Join(w.dir, name), 0o700); err != nil {
 			t.Fatal(err)
@@ -193,20 +210,41 @@ func (w *world) start() {
 	})
 	check(err)
 	w.flusher = repo.NewFlusher(w.dir, w.log, quiet)
+	w.shots = &repodb.Snapshots{}
+	clock := sequencing.SystemClock()
+	disk, err := blob.OpenDisk(filepath.Join(w.dir, "blobs"))
+	check(err)
+	w.blobs = disk
 	config := repo.Config{
 		Root: filepath.Join(w.dir, "actors"), Vault: w.vault, Log: w.log, Append: w.log.Append,
-		Clock: sequencing.SystemClock(), Flusher: w.flusher, Snapshots: &repodb.Snapshots{}, Logger: quiet,
+		Clock: clock, Flusher: w.flusher, Snapshots: w.shots, Logger: quiet,
 	}
 	w.repos = mailbox.NewRouter(w.sys, mailbox.RouterOptions{Name: "repo", Live: 64, Shards: 4, Log: quiet}, func(key string, self mailbox.Self) *repo.Repo {
 		return repo.New(config, syntax.DID(key), self)
 	})
+	rotation, err := w.rotate.PublicKey()
+	check(err)
+	directory := plc.NewDirectory(w.server.URL, outbound.NewClient(outbound.Options{AllowPrivate: true, AllowHTTP: true}))
 	o := Options{
 		System: w.sys, Accounts: w.accounts.Address(), Index: w.index, Vault: w.vault, Actors: filepath.Join(w.dir, "actors"),
 		Passwords: account.NewPasswords(account.PasswordOptions{MemoryKiB: 64, Passes: 1, Waiting: 1000}),
 		Tokens:    account.Tokens{Secret: []byte("secret"), ServiceDID: "did:web:pds.test"},
 		Handles:   account.HandleRules{Domains: []string{".pds.test"}},
-		Directory: plc.NewDirectory(w.server.URL, outbound.NewClient(outbound.Options{AllowPrivate: true, AllowHTTP: true})),
-		Rotation:  w.rotate, Endpoint: "https://pds.test",
+		Directory: directory, Rotation: w.rotate, Endpoint: "https://pds.test",
+		Repos: w.repos, Snapshots: w.shots, Log: w.log, Append: w.log.Append, Clock: clock, Blobs: w.blobs,
+		Residence: Residence{
+			Directory: directory, Rotation: rotation.DIDKey(), Endpoint: "https://pds.test",
+			Document: func(_ context.Context, did syntax.DID) (*atid.DIDDocument, error) {
+				if doc := w.web[did]; doc != nil {
+					return doc, nil
+				}
+				return nil, identity.ErrNotFound
+			},
+			SigningKey: func(ctx context.Context, did syntax.DID) (string, error) {
+				return mailbox.Ask(ctx, w.repos.Of(did.String()), repo.SigningKey{})
+			},
+		},
+		Forget: func(_ context.Context, did syntax.DID, _ syntax.Handle) error { w.cached.Delete(did); return nil },
 		CreateRepo: func(ctx context.Context, did syntax.DID, m repo.Create) (repo.Commit, error) {
 			return mailbox.Ask(ctx, w.repos.Of(did.String()), m)
 		},
@@ -236,6 +274,9 @@ func (w *world) stop() {
 	w.sys.Shutdown()
 	w.sagas = nil
 	w.inspect()
+	if !w.littered {
+		w.sound()
+	}
 }
 
 // inspect checks the invariants of account.sqlite.
@@ -264,11 +305,14 @@ func (w *world) signUp(m SignUp) (account.Session, error) {
 	return mailbox.Ask(ctx, w.sagas.Address(), m)
 }
 
-func (w *world) unfinished() []account.Saga {
+func (w *world) unfinished() (all []account.Saga) {
 	w.t.Helper()
-	all, err := mailbox.Ask(context.Background(), w.accounts.Address(), account.ListSagas{Kind: string(kindSignup)})
-	if err != nil {
-		w.t.Fatal(err)
+	for name := range kinds {
+		some, err := mailbox.Ask(context.Background(), w.accounts.Address(), account.ListSagas{Kind: string(name)})
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		all = append(all, some...)
 	}
 	return all
 }
@@ -287,8 +331,9 @@ func person(name string) SignUp {
 	return SignUp{Handle: name + ".pds.test", Email: name + "@mail.test", Password: "secret of " + name}
 }
 
-// complete checks that an account is all there, exactly once.
-func (w *world) complete(did syntax.DID, status sequencing.Status) {
+// complete checks that an account is all there, exactly once, and that the log
+// has no more of it than its creation and what is said to have followed.
+func (w *world) complete(did syntax.DID, status sequencing.Status, followed ...string) {
 	w.t.Helper()
 	a, ok := w.index.ByDID(did)
 	if !ok || a.Locked || !a.HasPassword || a.Status != status {
@@ -311,6 +356,7 @@ func (w *world) complete(did syntax.DID, status sequencing.Status) {
 	if status != sequencing.StatusActive {
 		want = "(commit) "
 	}
+	want += strings.Join(followed, "")
 	if err != nil || kinds != want {
 		w.t.Errorf("log has %q, want %q, %v", kinds, want, err)
 	}

@@ -43,7 +43,8 @@ func (w *work) blobs() error {
 }
 
 // account sweeps one account's uploads. It reports whether there is such an account:
-// bytes of any other are not touched, they may be all that is left of it.
+// bytes of any other are not touched, they may be all that is left of it. Only what came
+// in while an account was being deleted goes, if nobody has it by now.
 func (w *work) account(did syntax.DID) bool {
 	ctx, cancel := context.WithTimeout(w.ctx, step)
 	defer cancel()
@@ -51,6 +52,9 @@ func (w *work) account(did syntax.DID) bool {
 	w.count(KindUpload, n)
 	switch {
 	case errors.Is(err, repo.ErrNotFound):
+		if w.DeleteRemains != nil {
+			w.passed(w.DeleteRemains(ctx, did))
+		}
 		return false
 	case err != nil:
 		w.passed(fmt.Errorf("sweeper: uploads of %s: %w", did, err))

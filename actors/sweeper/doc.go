@@ -1,6 +1,6 @@
 // Package sweeper is the actor that removes what nobody else comes by to remove:
 // uploads that no record used, bytes without a row, sessions that ended, cached
-// identities that are too old, the remains of deleted accounts.
+// identities that are too old, accounts whose time has come, the remains of deleted ones.
 //
 // # What it is
 //
@@ -12,6 +12,7 @@
 //	blobs       daily      the same, and bytes without a row, of every account that has bytes
 //	rows        6-hourly   account.sqlite: refresh tokens, e-mail tokens, mail
 //	identities  6-hourly   did_cache.sqlite
+//	accounts    hourly     deactivated accounts whose owner said when they are to go
 //	trash       daily      actors/.trash
 //
 // Not here: entries of the log are pruned by the sequencer, which knows the window,

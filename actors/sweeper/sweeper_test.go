@@ -4,14 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
+	"troupe/actors/account"
 	"troupe/actors/mailbox"
 )
 
@@ -273,4 +277,57 @@ func TestRipe(t *testing.T) {
 	if len(s.uploads) != uploaders {
 		t.Errorf("%d accounts remembered", len(s.uploads))
 	}
+}
+
+// Accounts whose time has come go, page after page; one that cannot be deleted
+// keeps none of the others from it and does not make the chore run for ever. Bytes
+// of nobody are offered to who knows whether they are remains.
+func TestAccounts(t *testing.T) {
+	var mu sync.Mutex
+	due := map[syntax.DID]bool{}
+	for i := range 250 {
+		due[did(i)] = true
+	}
+	var remains []syntax.DID
+	inWorld(t, func(w *world) {
+		time.Sleep(10 * time.Minute)
+		if mu.Lock(); len(due) != 250 {
+			t.Errorf("%d are left right after the start", len(due))
+		}
+		mu.Unlock()
+		time.Sleep(time.Hour)
+		mu.Lock()
+		if len(due) != 1 || !due[did(7)] {
+			t.Errorf("%d are left", len(due))
+		}
+		mu.Unlock()
+		time.Sleep(24 * time.Hour)
+		mu.Lock()
+		defer mu.Unlock()
+		if len(remains) == 0 || remains[0] != did(999_999) {
+			t.Errorf("remains of %v", remains)
+		}
+	}, func(o *Options) {
+		o.ListOverdue = func(_ context.Context, m account.ListOverdue) ([]syntax.DID, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			all := slices.Sorted(maps.Keys(due))
+			return all[:min(len(all), m.Limit)], nil
+		}
+		o.DeleteOverdue = func(_ context.Context, d syntax.DID) error {
+			mu.Lock()
+			defer mu.Unlock()
+			if d == did(7) {
+				return mailbox.ErrBusy
+			}
+			delete(due, d)
+			return nil
+		}
+		o.DeleteRemains = func(_ context.Context, d syntax.DID) error {
+			mu.Lock()
+			defer mu.Unlock()
+			remains = append(remains, d)
+			return nil
+		}
+	})
 }

@@ -24,6 +24,7 @@ const (
 	Rows       Chore = "rows"
 	Identities Chore = "identities"
 	Trash      Chore = "trash"
+	Accounts   Chore = "accounts"
 )
 
 // Kind is a kind of thing that is removed.
@@ -38,6 +39,7 @@ const (
 	KindMail         Kind = "mail"
 	KindIdentity     Kind = "identity"
 	KindTrash        Kind = "trash"
+	KindAccount      Kind = "account"
 )
 
 // Report is how many of each kind a chore removed. It is never changed once given out.
@@ -55,6 +57,10 @@ type Options struct {
 	SweepExpired   func(context.Context, account.SweepExpired) (account.Expired, error)
 	TrimIdentities func(context.Context) (int, error)
 	Trash          string // folder of what deleted accounts left; "": none
+
+	ListOverdue   func(context.Context, account.ListOverdue) ([]syntax.DID, error)
+	DeleteOverdue func(context.Context, syntax.DID) error // an account, if its time has come
+	DeleteRemains func(context.Context, syntax.DID) error // of an account, if it was deleted
 
 	UploadLifetime time.Duration // an upload that no record uses by then goes; 0: 24 hours
 	Pause          time.Duration // between two accounts, or two pieces of one; 0: 50 ms

@@ -12,11 +12,12 @@ import (
 	"troupe/actors/identity"
 	"troupe/actors/mailbox"
 	"troupe/actors/repo"
+	"troupe/actors/saga"
 	"troupe/actors/sweeper"
 )
 
 // startSweeper starts what removes the things that nobody else comes by to
-// remove. It asks accounts, identities and repos, so it stops before them.
+// remove. It asks sagas, accounts, identities and repos, so it stops before them.
 func (s *Server) startSweeper(system *mailbox.System, ids mailbox.Address[*identity.Identities]) error {
 	h, err := sweeper.Spawn(system, sweeper.Options{
 		Blobs: s.blobs,
@@ -30,7 +31,12 @@ func (s *Server) startSweeper(system *mailbox.System, ids mailbox.Address[*ident
 			return mailbox.Ask(ctx, s.accounts, m)
 		},
 		TrimIdentities: func(ctx context.Context) (int, error) { return mailbox.Ask(ctx, ids, identity.Trim{}) },
-		Trash:          filepath.Join(s.config.Actors, ".trash"),
+		Trash:          filepath.Join(s.config.Actors, saga.TrashName),
+		ListOverdue: func(ctx context.Context, m account.ListOverdue) ([]syntax.DID, error) {
+			return mailbox.Ask(ctx, s.accounts, m)
+		},
+		DeleteOverdue:  s.deleteIf(saga.Overdue),
+		DeleteRemains:  s.deleteIf(saga.Gone),
 		UploadLifetime: s.config.UploadLifetime,
 		Log:            s.log,
 	})
@@ -40,4 +46,12 @@ func (s *Server) startSweeper(system *mailbox.System, ids mailbox.Address[*ident
 	s.closer.add("sweeper", h.Stop)
 	s.sweeper = h.Address()
 	return nil
+}
+
+// deleteIf asks for an account to be deleted, if a condition holds.
+func (s *Server) deleteIf(c saga.Condition) func(context.Context, syntax.DID) error {
+	return func(ctx context.Context, did syntax.DID) error {
+		_, err := mailbox.Ask(ctx, s.sagas, saga.Delete{DID: did, If: c})
+		return err
+	}
 }

@@ -66,6 +66,8 @@ type Server struct {
 	clock    *sequencing.Clock
 	blobs    blob.Store
 	spool    string             // folder of uploads under way
+	shots    *repodb.Snapshots  // exports under way
+	resides  saga.Residence     // where a DID must lead
 	stop     context.CancelFunc // of what runs beside the actors
 }
 
@@ -97,7 +99,7 @@ func plain(c io.Closer) func(context.Context) error {
 // NewServer opens every part from the bottom up. What was opened is closed
 // again when a later part fails.
 func NewServer(ctx context.Context, c Config, extra Extra, logger *slog.Logger) (_ *Server, err error) {
-	s := &Server{config: c, log: logger, clock: sequencing.SystemClock()}
+	s := &Server{config: c, log: logger, clock: sequencing.SystemClock(), shots: &repodb.Snapshots{}}
 	defer func() {
 		if err != nil {
 			s.closer.closeAll(context.WithoutCancel(ctx))
@@ -152,28 +154,15 @@ func NewServer(ctx context.Context, c Config, extra Extra, logger *slog.Logger) 
 		return nil, err
 	}
 	s.startRepos(system, log, seq, vault)
+	tokens := account.Tokens{Secret: []byte(c.JWTSecret), ServiceDID: c.DID}
+	passwords := account.NewPasswords(account.PasswordOptions{})
+	parts := sagaParts{system, log, seq, ids, directory, vault, tokens, passwords}
+	if err := s.startSagas(parts); err != nil {
+		return nil, err
+	}
 	if err := s.startSweeper(system, ids); err != nil {
 		return nil, err
 	}
-	tokens := account.Tokens{Secret: []byte(c.JWTSecret), ServiceDID: c.DID}
-	passwords := account.NewPasswords(account.PasswordOptions{})
-	sagas, err := saga.Spawn(saga.Options{
-		System: system, Accounts: accounts.Address(), Index: s.index, Passwords: passwords, Tokens: tokens,
-		Vault: vault, Actors: c.Actors, Directory: directory, Rotation: c.Rotation, Recovery: c.Recovery,
-		Endpoint: c.URL, Handles: account.HandleRules{Domains: c.Domains}, InviteRequired: c.InviteRequired,
-		CreateRepo: func(ctx context.Context, did syntax.DID, m repo.Create) (repo.Commit, error) {
-			return mailbox.Ask(ctx, s.repos.Of(did.String()), m)
-		},
-		ResolveHandle: func(ctx context.Context, h syntax.Handle) (syntax.DID, error) {
-			return mailbox.Ask(ctx, ids, identity.ResolveHandle{Handle: h, Fresh: true})
-		},
-		Logger: logger,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("sagas: %w", err)
-	}
-	s.closer.add("sagas", sagas.Stop)
-	s.sagas = sagas.Address()
 
 	s.http = s.newHTTP(httpParts{log, seq, ids, accounts.Address(), private, tokens, passwords, types, extra})
 	s.background(log)
@@ -243,7 +232,7 @@ func (s *Server) startRepos(system *mailbox.System, log sequencing.Log, seq mail
 	}, s.log)
 	config := repo.Config{
 		Root: s.config.Actors, Vault: vault, Log: log, Clock: s.clock,
-		Flusher: flusher, Pending: &repo.Pending{}, Snapshots: &repodb.Snapshots{}, Logger: s.log,
+		Flusher: flusher, Pending: &repo.Pending{}, Snapshots: s.shots, Logger: s.log,
 		Reaper: reaper, BlobQuota: s.config.BlobQuota,
 		Append: func(a sequencing.Append, done func(sequencing.Committed, error)) {
 			mailbox.Post(context.Background(), seq, sequencer.Append{Chain: a}, done)

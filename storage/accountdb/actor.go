@@ -96,6 +96,27 @@ func (t *Tx) SetStatus(did syntax.DID, s Status, at time.Time) error {
 	return err
 }
 
+const updateStanding = `UPDATE actor SET status = ?, takedown_ref = ?, deactivated_at = ?, delete_after = ? WHERE did = ?`
+
+// SetStanding records the state an account is in, and why.
+func (t *Tx) SetStanding(a Actor) error {
+	_, err := t.sql.Exec(updateStanding, a.Status, null(a.TakedownRef), micros(a.DeactivatedAt), micros(a.DeleteAfter), a.DID)
+	return err
+}
+
+const selectOverdue = `SELECT did FROM actor WHERE delete_after IS NOT NULL AND delete_after <= ? AND status = 2 ORDER BY delete_after, did LIMIT ?`
+
+// Overdue lists deactivated accounts that were to be deleted by a time, the
+// longest overdue first. One that is taken down stays: what it did is being
+// looked into.
+func (r *Reader) Overdue(by time.Time, limit int) (all []syntax.DID, err error) {
+	err = r.sql.Each(selectOverdue, func(row *sqlite.Row) error {
+		all = append(all, syntax.DID(row.Text(0)))
+		return nil
+	}, by.UnixMicro(), limit)
+	return all, err
+}
+
 const (
 	clearHandle   = `UPDATE actor SET handle = NULL WHERE handle = ? AND did <> ?`
 	clearReserved = `UPDATE reservation SET handle = NULL WHERE handle = ? AND did IS NOT ?`

@@ -3,6 +3,8 @@ package accountdb
 import (
 	"fmt"
 
+	"github.com/bluesky-social/indigo/atproto/syntax"
+
 	"troupe/storage/sqlite"
 )
 
@@ -55,4 +57,32 @@ func (r *Reader) Check() ([]Problem, error) {
 		}
 	}
 	return found, nil
+}
+
+const (
+	selectTables   = `SELECT m.name, c.name FROM sqlite_schema m JOIN pragma_table_info(m.name) c WHERE m.type = 'table' ORDER BY m.name, c.cid`
+	selectMentions = `SELECT count(*) FROM %q WHERE %q = ?`
+)
+
+// Mentions names the columns, of any table, that hold a DID. It scans them: for
+// tests and for whoever wants to see that an account is gone.
+func (r *Reader) Mentions(did syntax.DID) (columns []string, err error) {
+	type column struct{ table, name string }
+	var all []column
+	err = r.sql.Each(selectTables, func(row *sqlite.Row) error {
+		all = append(all, column{row.Text(0), row.Text(1)})
+		return nil
+	})
+	for _, c := range all {
+		if err != nil {
+			break
+		}
+		_, err = r.sql.One(fmt.Sprintf(selectMentions, c.table, c.name), func(row *sqlite.Row) error {
+			if row.Int64(0) > 0 {
+				columns = append(columns, c.table+"."+c.name)
+			}
+			return nil
+		}, did)
+	}
+	return columns, err
 }

@@ -46,8 +46,9 @@ type RecordChange struct {
 	Blobs      []dag.Blob
 	Subject    string // what the record points at, if its collection is suppressed by subject; else ""
 
-	rev  syntax.TID
-	time time.Time
+	rev   syntax.TID
+	time  time.Time
+	fresh bool // there was none, or it was deleted: its takedown does not stay
 }
 
 // Path is the record's key in the tree: collection/rkey.
@@ -74,7 +75,7 @@ func Merge(changes []Change) Batch {
 			b.gone[g] = struct{}{}
 		}
 		for _, r := range c.Records {
-			r.rev, r.time = c.Rev, c.Time
+			r.rev, r.time, r.fresh = c.Rev, c.Time, r.Created
 			switch {
 			case !r.CID.Defined():
 				b.delta.Records--
@@ -82,6 +83,7 @@ func Merge(changes []Change) Batch {
 				b.delta.Records++
 			}
 			if i, ok := b.at[r.Path()]; ok && len(b.records[i].Blobs) == 0 {
+				r.fresh = r.fresh || b.records[i].fresh
 				b.records[i] = r
 				continue
 			}

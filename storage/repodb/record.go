@@ -22,14 +22,25 @@ type Record struct {
 	Takedown  string // "" unless taken down
 }
 
-const replaceRecord = `REPLACE INTO record (collection, rkey, cid, rev, indexed_at, subject, block) VALUES (?, ?, ?, ?, ?, ?, ?)`
+// A new version of a record is taken down as the one before was: that is about
+// what stands under the name, and no edit gets it out of it.
+const (
+	replaceRecord = `REPLACE INTO record (collection, rkey, cid, rev, indexed_at, subject, block) VALUES (?, ?, ?, ?, ?, ?, ?)`
+	updateRecord  = `INSERT INTO record (collection, rkey, cid, rev, indexed_at, subject, block) VALUES (?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (collection, rkey) DO UPDATE SET cid = excluded.cid, rev = excluded.rev, indexed_at = excluded.indexed_at,
+subject = excluded.subject, block = excluded.block`
+)
 
 func (t *Tx) putRecord(r RecordChange) error {
 	var subject any // NULL
 	if r.Subject != "" {
 		subject = r.Subject
 	}
-	_, err := t.sql.Exec(replaceRecord, string(r.Collection), string(r.RKey), r.CID.Bytes(), revInt(r.rev), r.time.UnixMicro(), subject, r.Bytes)
+	sql := updateRecord
+	if r.fresh {
+		sql = replaceRecord
+	}
+	_, err := t.sql.Exec(sql, string(r.Collection), string(r.RKey), r.CID.Bytes(), revInt(r.rev), r.time.UnixMicro(), subject, r.Bytes)
 	return err
 }
 
@@ -120,4 +131,28 @@ func (r *Reader) Backlinks(collection syntax.NSID, subject string) (keys []synta
 		return nil
 	}, string(collection), subject)
 	return keys, err
+}
+
+const (
+	takedownRecord = `UPDATE record SET takedown_ref = ? WHERE collection = ? AND rkey = ?`
+	takedownStaged = `UPDATE import_record SET takedown_ref = ? WHERE collection = ? AND rkey = ?`
+)
+
+// TakedownRecord hides a record from those who ask for it by name, or with ref ""
+// shows it again; false if there is none. It stays in the repository. An import
+// that is being gathered is told too: it has read the old state.
+func (t *Tx) TakedownRecord(collection syntax.NSID, rkey syntax.RecordKey, ref string) (found bool, err error) {
+	var value any // NULL
+	if ref != "" {
+		value = ref
+	}
+	n, err := t.sql.Exec(takedownRecord, value, string(collection), string(rkey))
+	if err != nil {
+		return false, err
+	}
+	if root, _, err := t.Root(); err != nil || root.Staged <= 0 {
+		return n > 0, err
+	}
+	_, err = t.sql.Exec(takedownStaged, value, string(collection), string(rkey))
+	return n > 0, err
 }
