@@ -25,6 +25,7 @@ type appView struct {
 	mu      sync.Mutex
 	answers map[string]appViewAnswer
 	log     []string
+	token   string // that was shown last
 }
 
 type appViewAnswer struct {
@@ -38,6 +39,7 @@ func (v *appView) ServeHTTP(w nethttp.ResponseWriter, r *nethttp.Request) {
 	method := strings.TrimPrefix(r.URL.Path, "/xrpc/")
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	v.token = strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
 	v.log = append(v.log, fmt.Sprintf("%s %s %s accept=%q %s", r.Method, r.URL.RequestURI(), claims(r), r.Header.Get("Accept-Encoding"), body))
 	a, ok := v.answers[method]
 	if !ok {

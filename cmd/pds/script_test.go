@@ -54,6 +54,8 @@ import (
 //	appview NSID STATUS BODY ['K: v']…
 //	                             start an app view, or change what it answers to a method; {{name}} in BODY stands for $name
 //	appviewasked                 print what the app view was asked since the last time
+//	service NAME ID TYPE [URL]   a DID whose document has a service, at the app view's address; sets $NAME_did
+//	signed NAME                  the token that the app view was shown last is signed by the account's key
 //	session NAME NEW SCOPE       another session of the account: of an app password, or of one that was taken down
 //	tombstone NAME               end the account's DID in the PLC directory
 //	xrpc [-as NAME | -refresh NAME | -admin | -bearer TOKEN] [-H 'K: v']… WANT METHOD PATH [BODY]
@@ -89,6 +91,7 @@ func TestScripts(t *testing.T) {
 			"takedown": verb((*scriptWorld).takedownVerb), "sweep": verb((*scriptWorld).sweepVerb), "tombstone": verb((*scriptWorld).tombstoneVerb),
 			"upstream": verb((*scriptWorld).upstreamVerb), "asked": verb((*scriptWorld).askedVerb),
 			"appview": verb((*scriptWorld).appViewVerb), "appviewasked": verb((*scriptWorld).appViewAskedVerb), "session": verb((*scriptWorld).sessionVerb),
+			"service": verb((*scriptWorld).serviceVerb), "signed": verb((*scriptWorld).signedVerb),
 			"bucket": verb((*scriptWorld).bucketVerb), "usebucket": verb((*scriptWorld).useBucketVerb), "moveblobs": verb((*scriptWorld).moveBlobsVerb),
 			"xrpc": verb((*scriptWorld).xrpcVerb), "firehose": verb((*scriptWorld).firehoseVerb), "keep": verb((*scriptWorld).keepVerb),
 			"save": verb((*scriptWorld).saveVerb), "many": verb((*scriptWorld).manyVerb), "mail": verb((*scriptWorld).mailVerb), "nomail": verb((*scriptWorld).noMailVerb),
