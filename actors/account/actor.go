@@ -20,6 +20,7 @@ type Options struct {
 	Index  *Index           // published into; made by NewIndex
 	Now    func() time.Time // (time.Now)
 	Tick   time.Duration    // how often the log is looked at unasked (1 s)
+	Grants *Grants          // told of what is not in force any more (nobody)
 	Mailed func()           // called after mail was queued; must not block (nobody)
 	VFS    string           // SQLite VFS; fault injection plugs in here ("": ours)
 	Logger *slog.Logger     // (slog.Default)
@@ -165,6 +166,8 @@ func (a *Accounts) Receive(t *mailbox.Turn) {
 		mailbox.Later(a, t, m, write(a, sweepExpired))
 	case CatchUp:
 		mailbox.Reply(a, t, m, a.caughtUp)
+	default:
+		a.receiveOfApps(t)
 	}
 }
 

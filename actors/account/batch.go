@@ -60,6 +60,7 @@ func (a *Accounts) flush() {
 	changed, gone, err := a.decide(requests)
 	if err == nil {
 		a.o.Index.update(changed, gone)
+		a.o.Grants.forget(a.unforced, gone)
 	}
 	for _, q := range requests {
 		if err != nil {
@@ -113,7 +114,7 @@ func (b *batch) try(q *request) (failed error) {
 		q.err = context.Cause(q.ctx)
 		return nil
 	}
-	before := len(b.touched)
+	touched, ended := len(b.touched), len(b.ended)
 	var told noted
 	q.err, failed = b.Nested(func(*accountdb.Tx) error {
 		err := q.decide(b)
@@ -123,7 +124,7 @@ func (b *batch) try(q *request) (failed error) {
 		return err
 	})
 	if q.err != nil {
-		b.touched = b.touched[:before]
+		b.touched, b.ended = b.touched[:touched], b.ended[:ended]
 	}
 	if told.error != nil {
 		q.err = told.error
@@ -148,7 +149,7 @@ func (a *Accounts) transact(fn func(*batch) error) (changed []Account, gone []sy
 		if err = fn(b); err == nil {
 			changed, gone, err = b.reread()
 		}
-		a.mailed = b.mailed
+		a.mailed, a.unforced = b.mailed, b.ended
 		decided = err == nil
 		return err
 	})

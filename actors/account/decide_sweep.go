@@ -7,6 +7,9 @@ func sweepExpired(b *batch, m SweepExpired) (x Expired, err error) {
 	if x.EmailTokens, err = b.SweepEmailTokens(m.Before); err != nil {
 		return x, err
 	}
-	x.Mail, err = b.SweepMail(m.Before)
+	if x.Mail, err = b.SweepMail(m.Before); err != nil {
+		return x, err
+	}
+	x.OAuth, err = b.SweepOAuth(m.Before)
 	return x, err
 }

@@ -29,6 +29,16 @@
 // stored as a hash; its text is in the mail, until that has left. Wrong tries
 // are counted: a refusal may keep what its decision wrote (noted, batch.go).
 //
+// # Apps
+//
+// What OAuth keeps is here too: authorization requests (decide_request.go),
+// sessions of apps (decide_app.go) and browsers (decide_device.go). A code, a
+// refresh token and a browser's secret are checked and used up in one decision,
+// so that of many who present the same one exactly one succeeds; a refusal that
+// must not be taken back (a session that ends because its token was stolen) is
+// written and then told. [Grants] answers what an access token is good for, from
+// memory, and forgets before whoever took it back has an answer.
+//
 // # Ownership
 //
 // [Accounts] owns the read-write handle of account.sqlite. An [Index] is written

@@ -18,6 +18,7 @@ var (
 	ErrNoSaga         = errors.New("account: no such story")
 	ErrDuplicate      = errors.New("account: already exists") // an invite code or an app password of that name
 	ErrNoSuchPassword = errors.New("account: the password has changed")
+	ErrUnknownDevice  = errors.New("account: the browser is not known") // or shows a secret that is not its own any more
 )
 
 // Refusals of mail and of the codes in it.

@@ -159,6 +159,7 @@ type Expired struct {
 	RefreshTokens int64
 	EmailTokens   int64
 	Mail          int64
+	OAuth         int64   // requests, sessions of apps, code challenges and browsers
 	Next          TokenID // where to go on; "": that was all
 }
 

@@ -17,6 +17,7 @@ type state struct {
 	waiting  []request      // writes for the next transaction, in the order they came
 	applied  sequencing.Seq // entries of the log up to here are in the file
 	mailed   bool           // the last transaction queued mail
+	unforced []TokenID      // access tokens that the last transaction put out of force
 	doubtful bool           // a commit failed in a way that only the file can tell about
 }
 
@@ -34,6 +35,7 @@ type batch struct {
 	now     time.Time
 	touched []syntax.DID // accounts whose index entry must be read anew
 	mailed  bool         // mail was queued, perhaps by a decision that was refused later
+	ended   []TokenID    // access tokens of apps that are not in force any more
 }
 
 // row → index entry.

@@ -32,6 +32,7 @@ type world struct {
 	vfs    string
 	probe  func(any)
 	mailed func()
+	grants *Grants
 }
 
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -59,7 +60,7 @@ func (w *world) start() {
 	w.t.Helper()
 	w.sys, w.index = mailbox.NewSystem(slog.New(slog.DiscardHandler)), NewIndex()
 	var err error
-	w.h, err = Spawn(w.sys, Options{Path: w.path, Log: w.log, Index: w.index, Now: w.now, Tick: w.tick, VFS: w.vfs, Mailed: w.mailed, probe: func(m any) { w.probe(m) }, Logger: slog.New(slog.DiscardHandler)})
+	w.h, err = Spawn(w.sys, Options{Path: w.path, Log: w.log, Index: w.index, Now: w.now, Tick: w.tick, VFS: w.vfs, Mailed: w.mailed, Grants: w.grants, probe: func(m any) { w.probe(m) }, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -28,7 +28,8 @@ func (w *work) rows() error {
 		w.count(KindRefreshToken, x.RefreshTokens)
 		w.count(KindEmailToken, x.EmailTokens)
 		w.count(KindMail, x.Mail)
-		if x.Next == "" {
+		w.count(KindOAuth, x.OAuth)
+		if x.Next == "" && x.OAuth == 0 { // what is removed a chunk at a time may have more
 			return nil
 		}
 		m.After = x.Next

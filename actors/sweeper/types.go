@@ -37,6 +37,7 @@ const (
 	KindRefreshToken Kind = "refresh_token"
 	KindEmailToken   Kind = "email_token"
 	KindMail         Kind = "mail"
+	KindOAuth        Kind = "oauth"
 	KindIdentity     Kind = "identity"
 	KindTrash        Kind = "trash"
 	KindAccount      Kind = "account"

@@ -53,7 +53,7 @@ var imports = []struct {
 	{"actors/lexicon/generate", ""},
 	{"actors/lexicon/resolver", "actors/lexicon actors/mailbox actors/outbound storage/..."},
 	{"actors/repo", "actors/mailbox actors/sequencer sequencing storage/..."},
-	{"actors/account", "actors/mailbox actors/sequencer sequencing storage/..."},
+	{"actors/account", "actors/mailbox actors/permission actors/sequencer sequencing storage/..."},
 	{"actors/identity", "actors/mailbox actors/sequencer actors/outbound actors/identity/plc sequencing storage/..."},
 	{"actors/identity/plc", "actors/outbound"},
 	{"actors/mail", "actors/mailbox"},

@@ -41,6 +41,11 @@ var rules = []struct{ rule, sql string }{
 	{"mail that has left has nothing left to do, and no data", `SELECT id FROM mail WHERE sent_at IS NOT NULL AND (send_after IS NOT NULL OR length(data) > 0)`},
 	{"recovery codes are of an authenticator app in force", `SELECT r.did FROM recovery_code r JOIN totp t ON t.did = r.did WHERE t.confirmed_at IS NULL`},
 	{"a recovery code is stored as a hash", `SELECT did FROM recovery_code WHERE length(code) <> 32`},
+	{"secrets of OAuth are stored as hashes", `SELECT 'device' FROM device WHERE length(id) <> 32 OR length(secret) <> 32
+		UNION ALL SELECT 'request of ' || client_id FROM authorization_request WHERE length(id) <> 32 OR length(code) <> 32
+		UNION ALL SELECT 'session of ' || did FROM app_session WHERE length(refresh) <> 32 OR length(code) <> 32
+		UNION ALL SELECT 'session ' || session FROM used_refresh_token WHERE length(token) <> 32`},
+	{"a refresh token in force was not exchanged", `SELECT s.did FROM app_session s JOIN used_refresh_token u ON u.token = s.refresh`},
 	{"a token is not its own successor", `SELECT did FROM refresh_token WHERE next_id = id`},
 }
 
