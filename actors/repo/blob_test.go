@@ -214,7 +214,7 @@ func TestLifeOfABlob(t *testing.T) {
 	g.mustUpload(d, q)
 	ask(g.world, d, writes(album("c", q)))
 	both := []cid.Cid{p.CID, q.CID}
-	slices.SortFunc(both, func(a, b cid.Cid) int { return strings.Compare(a.KeyString(), b.KeyString()) })
+	slices.SortFunc(both, func(a, b cid.Cid) int { return strings.Compare(a.String(), b.String()) })
 	if all := ask(g.world, d, repo.ListBlobs{Limit: 10}); !slices.Equal(all, both) {
 		t.Errorf("listed %v", all)
 	}

@@ -82,7 +82,7 @@ type InspectBlob struct {
 }
 
 // ListBlobs reads a page of the blobs that records point at, in the order of
-// their CIDs' bytes. Cursor is the last one of the page before; with Since only
+// their CIDs as text. Cursor is the last one of the page before; with Since only
 // records written after that rev count.
 type ListBlobs struct {
 	mailbox.To[*Repo, []cid.Cid]
@@ -92,7 +92,7 @@ type ListBlobs struct {
 }
 
 // ListMissingBlobs reads a page of the blobs that records point at and that
-// were not uploaded here. Cursor is the last one of the page before.
+// were not uploaded here, in that order. Cursor is the last one of the page before.
 type ListMissingBlobs struct {
 	mailbox.To[*Repo, []repodb.MissingBlob]
 	Cursor cid.Cid

@@ -1,6 +1,7 @@
 package repodb
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
@@ -47,6 +48,24 @@ func (b Blob) counts() (c Counts) {
 	return c
 }
 
+// blobText is a blob's CID as the tables of blobs have it; "" is in front of all.
+func blobText(c cid.Cid) string {
+	if !c.Defined() {
+		return ""
+	}
+	var buf [64]byte
+	return string(dag.AppendCIDText(buf[:0], c))
+}
+
+// columnBlob reads the CID of a blob.
+func columnBlob(row *sqlite.Row, i int) (cid.Cid, error) {
+	c, err := cid.Decode(row.Text(i))
+	if err != nil {
+		return cid.Undef, fmt.Errorf("repodb: CID of a blob: %w", err)
+	}
+	return c, nil
+}
+
 // uncount takes the row of a blob, if there is one, out of the counts.
 func (t *Tx) uncount(c cid.Cid) error {
 	old, found, err := t.Blob(c)
@@ -67,7 +86,7 @@ func (r *Reader) Blob(c cid.Cid) (b Blob, found bool, err error) {
 			Uploaded: time.UnixMicro(row.Int64(3)).UTC(), Takedown: row.Text(4),
 		}
 		return nil
-	}, c.Bytes())
+	}, blobText(c))
 	return b, found, err
 }
 
@@ -75,7 +94,7 @@ const selectReference = `SELECT 1 FROM record_blob WHERE blob_cid = ? LIMIT 1`
 
 // BlobReferenced reports whether a record points at a blob, stored or not.
 func (r *Reader) BlobReferenced(c cid.Cid) (bool, error) {
-	return r.sql.One(selectReference, func(*sqlite.Row) error { return nil }, c.Bytes())
+	return r.sql.One(selectReference, func(*sqlite.Row) error { return nil }, blobText(c))
 }
 
 const selectHolders = `SELECT collection, rkey FROM record_blob WHERE blob_cid = ?`
@@ -85,7 +104,7 @@ func (r *Reader) BlobHolders(c cid.Cid, fn func(path string)) error {
 	return r.sql.Each(selectHolders, func(row *sqlite.Row) error {
 		fn(row.Text(0) + "/" + row.Text(1))
 		return nil
-	}, c.Bytes())
+	}, blobText(c))
 }
 
 const replaceBlob = `REPLACE INTO blob (cid, mime_type, size, state, created_at, takedown_ref) VALUES (?, ?, ?, ?, ?, ?)`
@@ -100,7 +119,7 @@ func (t *Tx) SetBlob(b Blob) error {
 		return err
 	}
 	t.delta.add(b.counts())
-	_, err := t.sql.Exec(replaceBlob, b.CID.Bytes(), b.MimeType, b.Size, int64(b.State), b.Uploaded.UnixMicro(), takedown)
+	_, err := t.sql.Exec(replaceBlob, blobText(b.CID), b.MimeType, b.Size, int64(b.State), b.Uploaded.UnixMicro(), takedown)
 	return err
 }
 
@@ -111,7 +130,7 @@ func (t *Tx) DeleteBlob(c cid.Cid) error {
 	if err := t.uncount(c); err != nil {
 		return err
 	}
-	_, err := t.sql.Exec(deleteBlob, c.Bytes())
+	_, err := t.sql.Exec(deleteBlob, blobText(c))
 	return err
 }
 
@@ -145,7 +164,7 @@ func (t *Tx) reference(r RecordChange, b dag.Blob) error {
 	if !held {
 		t.delta.Referenced++
 	}
-	if _, err := t.sql.Exec(insertRecordBlob, b.CID.Bytes(), string(r.Collection), string(r.RKey)); err != nil {
+	if _, err := t.sql.Exec(insertRecordBlob, blobText(b.CID), string(r.Collection), string(r.RKey)); err != nil {
 		return err
 	}
 	row, found, err := t.Blob(b.CID)
@@ -157,7 +176,7 @@ func (t *Tx) reference(r RecordChange, b dag.Blob) error {
 	case !row.settled():
 		t.delta.Blobs++
 	}
-	_, err = t.sql.Exec(keepBlob, b.CID.Bytes(), b.MimeType, b.Size, r.time.UnixMicro())
+	_, err = t.sql.Exec(keepBlob, blobText(b.CID), b.MimeType, b.Size, r.time.UnixMicro())
 	return err
 }
 
@@ -170,9 +189,9 @@ const (
 // dereference removes a record's hold on its blobs, and begins to delete a blob
 // that no record holds any longer. The row stays until the bytes are gone.
 func (t *Tx) dereference(collection syntax.NSID, rkey syntax.RecordKey) error {
-	var held [][]byte
+	var held []string
 	err := t.Reader.sql.Each(selectRecordBlobs, func(row *sqlite.Row) error {
-		held = append(held, row.Blob(0))
+		held = append(held, row.Text(0))
 		return nil
 	}, string(collection), string(rkey))
 	if err != nil || len(held) == 0 {

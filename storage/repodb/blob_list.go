@@ -14,13 +14,13 @@ WHERE b.blob_cid > ? AND r.rev > ? ORDER BY b.blob_cid LIMIT ?`
 )
 
 // ListBlobs returns a page of the blobs that records point at, stored or not,
-// in the order of their CIDs' bytes, above after. With since only records that
+// in the order of their CIDs as text, above after. With since only records that
 // were written after that rev count.
 func (r *Reader) ListBlobs(after cid.Cid, since syntax.TID, limit int) ([]cid.Cid, error) {
 	if since == "" {
-		return r.cids(listBlobs, behind(after), limit)
+		return r.cids(listBlobs, blobText(after), limit)
 	}
-	return r.cids(listBlobsSince, behind(after), revInt(since), limit)
+	return r.cids(listBlobsSince, blobText(after), revInt(since), limit)
 }
 
 // MissingBlob is a blob that a record points at and that was never uploaded
@@ -36,14 +36,14 @@ const listMissing = `SELECT b.blob_cid, min(b.collection || '/' || b.rkey) FROM 
 AND NOT EXISTS (SELECT 1 FROM blob r WHERE r.cid = b.blob_cid AND r.state IN (0, 1, 4)) GROUP BY b.blob_cid ORDER BY b.blob_cid LIMIT ?`
 
 // ListMissingBlobs returns a page of the missing blobs, in the order of their
-// CIDs' bytes, above after. An imported repository has some until its owner
+// CIDs as text, above after. An imported repository has some until its owner
 // uploads them.
 func (r *Reader) ListMissingBlobs(after cid.Cid, limit int) (page []MissingBlob, err error) {
 	err = r.sql.Each(listMissing, func(row *sqlite.Row) error {
-		c, err := columnCID(row, 0)
+		c, err := columnBlob(row, 0)
 		page = append(page, MissingBlob{CID: c, Path: row.Text(1)})
 		return err
-	}, behind(after), limit)
+	}, blobText(after), limit)
 	return page, err
 }
 
@@ -64,7 +64,7 @@ const listStored = `SELECT cid, size FROM blob WHERE state IN (0, 1) AND takedow
 // many they are; a size of -1 is not known.
 func (r *Reader) EachStoredBlob(fn func(c cid.Cid, size int64) error) error {
 	return r.sql.Each(listStored, func(row *sqlite.Row) error {
-		c, err := columnCID(row, 0)
+		c, err := columnBlob(row, 0)
 		if err != nil {
 			return err
 		}
@@ -72,16 +72,12 @@ func (r *Reader) EachStoredBlob(fn func(c cid.Cid, size int64) error) error {
 	})
 }
 
-// cids runs a query for one column of CIDs.
+// cids runs a query for one column of CIDs of blobs.
 func (r *Reader) cids(sql string, args ...any) (all []cid.Cid, err error) {
 	err = r.sql.Each(sql, func(row *sqlite.Row) error {
-		c, err := columnCID(row, 0)
+		c, err := columnBlob(row, 0)
 		all = append(all, c)
 		return err
 	}, args...)
 	return all, err
 }
-
-// behind binds a CID to compare with; Undef, which would be NULL and above
-// nothing, is in front of all.
-func behind(c cid.Cid) []byte { return []byte(c.KeyString()) }

@@ -45,7 +45,7 @@ type StagedRecord struct {
 const (
 	createImportNode   = `CREATE TABLE import_node (cid BLOB PRIMARY KEY, rev INTEGER NOT NULL, block BLOB NOT NULL) STRICT, WITHOUT ROWID`
 	createImportRecord = `CREATE TABLE import_record (collection TEXT, rkey TEXT, cid BLOB NOT NULL, rev INTEGER NOT NULL, indexed_at INTEGER NOT NULL, takedown_ref TEXT, subject TEXT, block BLOB NOT NULL, PRIMARY KEY (collection, rkey)) STRICT, WITHOUT ROWID`
-	createImportBlob   = `CREATE TABLE import_record_blob (blob_cid BLOB, collection TEXT, rkey TEXT, PRIMARY KEY (blob_cid, collection, rkey)) STRICT, WITHOUT ROWID`
+	createImportBlob   = `CREATE TABLE import_record_blob (blob_cid TEXT, collection TEXT, rkey TEXT, PRIMARY KEY (blob_cid, collection, rkey)) STRICT, WITHOUT ROWID`
 )
 
 // indexSet is the secondary indexes of import tables. An index keeps its name when
@@ -130,7 +130,7 @@ func (t *Tx) Stage(rev syntax.TID, at time.Time, nodes []car.Block, records []St
 			return err
 		}
 		for _, b := range r.Blobs {
-			if _, err := t.sql.Exec(stageBlob, b.Bytes(), collection, rkey); err != nil {
+			if _, err := t.sql.Exec(stageBlob, blobText(b), collection, rkey); err != nil {
 				return err
 			}
 		}

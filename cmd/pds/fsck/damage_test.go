@@ -226,7 +226,7 @@ func TestEachDamageIsOneFinding(t *testing.T) {
 			sql(t, store(dir, bob), `INSERT INTO node (cid, rev, block) VALUES (?, 1, x'a0')`, dag.Sum([]byte{0xa0}).Bytes())
 		}, fsck.RuleStore, bob, "store.sqlite", "nodes are stored"},
 		{"a reference without a blob", func(t *testing.T, dir string) {
-			sql(t, store(dir, bob), `INSERT INTO record_blob (blob_cid, collection, rkey) VALUES (x'01', 'app.bsky.feed.post', 'k0002')`)
+			sql(t, store(dir, bob), `INSERT INTO record_blob (blob_cid, collection, rkey) VALUES ('bafk', 'app.bsky.feed.post', 'k0002')`)
 		}, fsck.RuleStore, bob, "store.sqlite", "root counts"},
 		{"a root row that its commit denies", func(t *testing.T, dir string) { sql(t, store(dir, bob), `UPDATE root SET rev = rev + 1`) }, fsck.RuleHead, bob, "store.sqlite", "rev"},
 		{"a commit block that is damaged", func(t *testing.T, dir string) { sql(t, store(dir, bob), `UPDATE root SET commit_block = x'a0'`) }, fsck.RuleHead, bob, "store.sqlite", "hash"},

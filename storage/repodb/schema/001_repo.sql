@@ -22,10 +22,11 @@ CREATE INDEX record_subject ON record (collection, subject) WHERE subject IS NOT
 -- state is a BlobState: 0 a record points at the blob, 1 uploaded and unused, 2
 -- being uploaded, 3 its bytes are being deleted, 4 taken down and deleted. The
 -- index finds the few that somebody has to come back to; its queries repeat the
--- condition, or SQLite would not see that it holds for them.
-CREATE TABLE blob (cid BLOB PRIMARY KEY, mime_type TEXT NOT NULL, size INTEGER NOT NULL, state INTEGER NOT NULL, created_at INTEGER NOT NULL, takedown_ref TEXT) STRICT, WITHOUT ROWID;
+-- condition, or SQLite would not see that it holds for them. CIDs of blobs are
+-- text, unlike all others, because lists of blobs are in the order of the text.
+CREATE TABLE blob (cid TEXT PRIMARY KEY, mime_type TEXT NOT NULL, size INTEGER NOT NULL, state INTEGER NOT NULL, created_at INTEGER NOT NULL, takedown_ref TEXT) STRICT, WITHOUT ROWID;
 CREATE INDEX blob_unsettled ON blob (state, created_at) WHERE state > 0;
-CREATE TABLE record_blob (blob_cid BLOB, collection TEXT, rkey TEXT, PRIMARY KEY (blob_cid, collection, rkey)) STRICT, WITHOUT ROWID;
+CREATE TABLE record_blob (blob_cid TEXT, collection TEXT, rkey TEXT, PRIMARY KEY (blob_cid, collection, rkey)) STRICT, WITHOUT ROWID;
 CREATE INDEX record_blob_record ON record_blob (collection, rkey);
 
 -- value is JSON.
