@@ -26,6 +26,7 @@ require (
 	github.com/minio/minio-go/v7 v7.4.1 // blobs in a bucket; a fraction of the size of Amazon's own client
 	github.com/multiformats/go-multihash v0.2.3 // hash codes in CIDs
 	github.com/ncruces/go-sqlite3 v0.35.6 // SQLite without cgo; later releases need a module that does not resolve everywhere
+	github.com/pquerna/otp v1.5.0 // codes of authenticator apps
 	github.com/prometheus/client_golang v1.25.0 // metrics
 	github.com/prometheus/client_model v0.6.3 // tests: reading metrics
 	github.com/rivo/uniseg v0.4.7 // graphemes, which lexicons count
@@ -43,6 +44,7 @@ require (
 	github.com/RussellLuo/slidingwindow v0.0.0-20200528002341-535bb99d338b // indirect
 	github.com/Workiva/go-datastructures v1.1.7 // indirect
 	github.com/beorn7/perks v1.0.1 // indirect
+	github.com/boombuler/barcode v1.0.1-0.20190219062509-6c824513bacc // indirect
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
 	github.com/dustin/go-humanize v1.0.1 // indirect
 	github.com/earthboundkid/versioninfo/v2 v2.24.1 // indirect

@@ -43,6 +43,17 @@ var table = []struct {
 	{account.ErrBadCredentials, 401, "AuthenticationRequired", "Invalid identifier or password"},
 	{account.ErrTakendown, 401, "AccountTakedown", "Account has been taken down"},
 
+	// Mail and the codes in it.
+	{account.ErrInvalidEmailToken, 400, "InvalidToken", "Token is invalid"},
+	{account.ErrExpiredEmailToken, 400, "ExpiredToken", "Token is expired"},
+	{account.ErrTokenRequired, 400, "TokenRequired", "confirmation token required"},
+	{account.ErrEmailMismatch, 400, "InvalidEmail", "invalid email"},
+	{account.ErrNoEmail, 400, "InvalidRequest", "account does not have an email address"},
+	{account.ErrUnconfirmed, 400, "InvalidRequest", "The email address must be confirmed before sign-in codes are sent to it"},
+	{account.ErrMailBudget, 429, "RateLimitExceeded", "Too many emails have been sent to this address; please try again later"},
+	{account.ErrFactorRequired, 401, "AuthFactorTokenRequired", "A sign in code is required"},
+	{account.ErrFactorLocked, 429, "RateLimitExceeded", "Too many wrong codes; please try again later"},
+
 	// Signing up.
 	{saga.ErrInviteRequired, 400, "InvalidInviteCode", "No invite code provided"},
 	{account.ErrInvite, 400, "InvalidInviteCode", "Provided invite code not available"},

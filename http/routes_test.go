@@ -46,16 +46,10 @@ var notYet = []string{
 	"com.atproto.identity.submitPlcOperation",
 	"com.atproto.identity.updateHandle",
 	"com.atproto.server.activateAccount",
-	"com.atproto.server.confirmEmail",
 	"com.atproto.server.deactivateAccount",
 	"com.atproto.server.deleteAccount",
 	"com.atproto.server.requestAccountDelete",
-	"com.atproto.server.requestEmailConfirmation",
-	"com.atproto.server.requestEmailUpdate",
-	"com.atproto.server.requestPasswordReset",
 	"com.atproto.server.reserveSigningKey",
-	"com.atproto.server.resetPassword",
-	"com.atproto.server.updateEmail",
 	"com.atproto.temp.checkHandleAvailability",
 }
 

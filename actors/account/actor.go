@@ -11,6 +11,7 @@ import (
 	"troupe/actors/mailbox"
 	"troupe/sequencing"
 	"troupe/storage/accountdb"
+	"troupe/storage/keys"
 )
 
 // Options of the accounts actor. Zero values mean the defaults in parentheses.
@@ -21,6 +22,7 @@ type Options struct {
 	Now    func() time.Time // (time.Now)
 	Tick   time.Duration    // how often the log is looked at unasked (1 s)
 	Grants *Grants          // told of what is not in force any more (nobody)
+	Vault  *keys.Vault      // seals the secrets of authenticator apps (none: no app can be added)
 	Mailed func()           // called after mail was queued; must not block (nobody)
 	VFS    string           // SQLite VFS; fault injection plugs in here ("": ours)
 	Logger *slog.Logger     // (slog.Default)
@@ -156,6 +158,24 @@ func (a *Accounts) Receive(t *mailbox.Turn) {
 		mailbox.Later(a, t, m, write(a, setPassword))
 	case SetEmail:
 		mailbox.Later(a, t, m, write(a, setEmail))
+	case ConfirmEmail:
+		mailbox.Later(a, t, m, write(a, confirmEmail))
+	case UpdateEmail:
+		mailbox.Later(a, t, m, write(a, updateEmail))
+	case ResetPassword:
+		mailbox.Later(a, t, m, write(a, resetPassword))
+	case EnrolTOTP:
+		mailbox.Later(a, t, m, write(a, a.enrolTOTP))
+	case ConfirmTOTP:
+		mailbox.Later(a, t, m, write(a, a.confirmTOTP))
+	case RenewRecoveryCodes:
+		mailbox.Later(a, t, m, write(a, a.renewRecoveryCodes))
+	case DisableTOTP:
+		mailbox.Later(a, t, m, write(a, a.disableTOTP))
+	case RemoveFactors:
+		mailbox.Later(a, t, m, write(a, removeFactors))
+	case VerifyFactor:
+		mailbox.Later(a, t, m, write(a, a.verifyFactor))
 	case QueueMail:
 		mailbox.Later(a, t, m, write(a, queueMail))
 	case DueMail:

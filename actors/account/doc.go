@@ -4,7 +4,7 @@
 // # Three ways in
 //
 //	Index     handle → DID, DID → status and flags   any goroutine, no message   index.go, table.go
-//	Reads     addresses, app passwords, invites      any goroutine, no message   reads.go
+//	Reads     addresses, factors, invites            any goroutine, no message   reads.go
 //	messages  everything that changes something      the actor                   messages.go
 //
 // So signing in, resolving a handle and checking who may do what cost the actor
@@ -96,8 +96,28 @@
 // and service names and well-known names (reserved/*.txt), which the operator may
 // give out all the same. Labels that the DNS reads as an encoding (xn--) count as
 // reserved: shown decoded, one could pass for somebody else's name. There is no
-// list of slurs and none of disposable mail domains: they age within weeks, and
-// their home is moderation, not a compiled-in table.
+// list of slurs: they age within weeks, and their home is moderation, not a
+// compiled-in table.
+//
+// Throw-away mail domains are a short list of the ones that have been the same for
+// years (disposable.txt); operators add those of the month, or take one off.
+//
+// The second factor is asked for after the right password only, so it tells
+// nobody whether an account exists. An app in force goes before codes by mail: who
+// reads the mail must not get around it. App passwords are exempt, they were made
+// for programs that cannot ask. A code of an app names a time step, and that step
+// and all before it are used up with it, so the same code cannot be used twice
+// within the minute and a half in which clocks may differ. Wrong codes are counted
+// in the row, not in memory: a restart forgives nothing. The secret is sealed under
+// the key-encryption key; recovery codes have 80 random bits and need no slow hash.
+// There is no XRPC method for enrolment; account pages send the messages.
+//
+// Resetting a password does not remove a second factor: else the mailbox would be
+// the way around it.
+//
+// requestPasswordReset answers alike whether the address has an account. The
+// reference refuses an unknown one with 400, which tells everybody who has an
+// account here.
 //
 // The bare name of a service domain is never asked for, only given by the
 // operator where HandleRules.Apex says so: to the first who asks it would be

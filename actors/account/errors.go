@@ -29,6 +29,17 @@ var (
 	ErrExpiredEmailToken = errors.New("account: the code has expired")
 	ErrTokenRequired     = errors.New("account: a confirmed address is changed with a code")
 	ErrEmailMismatch     = errors.New("account: the account has another e-mail address")
+	ErrUnconfirmed       = errors.New("account: the e-mail address is not confirmed")
+)
+
+// Refusals of second factors. A wrong code of any of them is ErrInvalidEmailToken.
+var (
+	ErrFactorRequired = errors.New("account: signing in takes a code")
+	ErrFactorLocked   = errors.New("account: too many wrong codes")
+	ErrFactorExists   = errors.New("account: there is an authenticator app already")
+	ErrNoFactor       = errors.New("account: there is no authenticator app")
+
+	errNoVault = errors.New("account: no key to seal secrets with")
 )
 
 // Refusals of names, addresses and passwords.

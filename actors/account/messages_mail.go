@@ -77,3 +77,36 @@ type SettleMail struct {
 	Again   time.Time // of one that was not sent; zero: never
 	Failure string
 }
+
+// ConfirmEmail uses a code to show that the address of an account is its
+// owner's. It is answered with [ErrNotFound], [ErrEmailMismatch],
+// [ErrInvalidEmailToken], [ErrExpiredEmailToken].
+type ConfirmEmail struct {
+	mailbox.To[*Accounts, Done]
+	DID   syntax.DID
+	Email Email
+	Token string
+}
+
+// UpdateEmail replaces an account's address, or says whether signing in takes a
+// code that is mailed to it. A confirmed address is given up with a code only, and
+// so is that factor; a code that is given is checked in any case. The owner is
+// told at the old address. It is answered with [ErrNotFound], [ErrTokenRequired],
+// [ErrInvalidEmailToken], [ErrExpiredEmailToken], [ErrEmailTaken],
+// [ErrUnconfirmed].
+type UpdateEmail struct {
+	mailbox.To[*Accounts, Done]
+	DID    syntax.DID
+	Email  Email
+	Token  string // "": none
+	Factor *bool  // nil: not said
+}
+
+// ResetPassword is SetPassword by a code that was mailed, which says whose
+// password it is. It is answered with [ErrInvalidEmailToken],
+// [ErrExpiredEmailToken].
+type ResetPassword struct {
+	mailbox.To[*Accounts, Done]
+	Token string
+	Hash  PasswordHash
+}

@@ -55,12 +55,13 @@ type Private struct {
 	Email           Email
 	ConfirmedAt     time.Time // zero: not confirmed
 	InvitesDisabled bool
+	EmailFactor     bool // signing in takes a code that is mailed
 }
 
 // Private finds the private row of an account; ErrNotFound.
 func (r *Reads) Private(ctx context.Context, did syntax.DID) (Private, error) {
 	a, err := r.account(ctx, did)
-	return Private{Email: a.Email, ConfirmedAt: a.ConfirmedAt, InvitesDisabled: a.InvitesDisabled}, err
+	return Private{Email: a.Email, ConfirmedAt: a.ConfirmedAt, InvitesDisabled: a.InvitesDisabled, EmailFactor: a.EmailFactor}, err
 }
 
 // Standing tells how an account stands; ErrNotFound.
@@ -122,4 +123,19 @@ func (r *Reads) CheckInvite(ctx context.Context, code InviteCode) error {
 		err = ErrInvite
 	}
 	return err
+}
+
+// CheckReset is nil while a code resets a password at a time, else
+// ErrInvalidEmailToken or ErrExpiredEmailToken.
+func (r *Reads) CheckReset(ctx context.Context, token string, now time.Time) error {
+	return r.with(ctx, func(q *accountdb.Reader) error {
+		k, found, err := q.EmailTokenByHash(PurposeResetPassword, hashToken(PurposeResetPassword, token))
+		switch {
+		case err != nil || !found:
+			return either(err, ErrInvalidEmailToken)
+		case !now.Before(k.RequestedAt.Add(EmailTokenLifetime)):
+			return ErrExpiredEmailToken
+		}
+		return nil
+	})
 }

@@ -27,17 +27,25 @@ type SignIns struct {
 	Logger    *slog.Logger  // nil: slog.Default
 }
 
-// SignIn is createSession. identifier is a handle, a DID or an e-mail address,
-// in any case. With allowTakendown the owner of a taken-down account gets a
-// restricted session that cannot be refreshed.
+// Credentials are what somebody signs in with.
+type Credentials struct {
+	Identifier     string // a handle, a DID or an e-mail address, in any case
+	Password       string
+	Factor         string // a code of the account's second factor; "": none was given
+	AllowTakendown bool   // the owner of a taken-down account gets a restricted session that cannot be refreshed
+}
+
+// SignIn is createSession.
 //
 // An unknown identifier, a wrong password, and an app password of a taken-down
 // account are all ErrBadCredentials, after the same work and not before Floor
-// has passed. Other errors: ErrTakendown, ErrInvalidPassword, ErrBusy.
-func (s *SignIns) SignIn(ctx context.Context, identifier, password string, allowTakendown bool) (Session, error) {
+// has passed. Other errors: ErrTakendown, ErrInvalidPassword, ErrBusy; only after
+// the right password ErrFactorRequired, ErrInvalidEmailToken,
+// ErrExpiredEmailToken, ErrFactorLocked, ErrMailBudget.
+func (s *SignIns) SignIn(ctx context.Context, c Credentials) (Session, error) {
 	floor := time.NewTimer(s.Floor)
 	defer floor.Stop()
-	session, err := s.signIn(ctx, identifier, password, allowTakendown)
+	session, err := s.signIn(ctx, c)
 	select {
 	case <-floor.C:
 	case <-ctx.Done(): // nobody is there to measure
@@ -45,21 +53,25 @@ func (s *SignIns) SignIn(ctx context.Context, identifier, password string, allow
 	return session, err
 }
 
-func (s *SignIns) signIn(ctx context.Context, identifier, password string, allowTakendown bool) (Session, error) {
-	row, err := s.find(ctx, identifier)
+func (s *SignIns) signIn(ctx context.Context, c Credentials) (Session, error) {
+	row, err := s.find(ctx, c.Identifier)
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return Session{}, err
 	}
 	a, _ := s.Index.ByDID(row.DID)
 	down := suspendedOrTakendown(a.Status)
-	ok, app, err := s.check(ctx, row, password)
+	ok, app, err := s.check(ctx, row, c.Password)
 	switch {
 	case err != nil:
 		return Session{}, err
 	case !ok || a.DID == "" || (app.Name != "" && down):
 		return Session{}, ErrBadCredentials
-	case down && !allowTakendown:
+	case down && !c.AllowTakendown:
 		return Session{}, ErrTakendown
+	case app.Name == "": // an app password was made for what cannot ask for codes
+		if err := s.factor(ctx, a.DID, c.Factor); err != nil {
+			return Session{}, err
+		}
 	}
 	grant, scope := s.Tokens.NewGrant(app.Name), ScopeAccess
 	switch {
@@ -75,6 +87,24 @@ func (s *SignIns) signIn(ctx context.Context, identifier, password string, allow
 		return Session{}, err
 	}
 	return s.Tokens.Session(a, scope, grant)
+}
+
+// factor asks for the second factor of an account that has one. Without a code
+// one is mailed, unless an app makes them.
+func (s *SignIns) factor(ctx context.Context, did syntax.DID, code string) error {
+	f, err := s.Reads.Factors(ctx, did)
+	switch {
+	case err != nil || !f.Any():
+		return err
+	case code != "":
+		_, err = mailbox.Ask(ctx, s.Accounts, VerifyFactor{DID: did, Code: code})
+		return err
+	case !f.App:
+		if _, err := mailbox.Ask(ctx, s.Accounts, IssueToken{DID: did, Purpose: PurposeSignIn}); err != nil {
+			return err
+		}
+	}
+	return ErrFactorRequired
 }
 
 // find looks an identifier up. The row of an unknown one is empty.

@@ -67,7 +67,7 @@ func TestSignIn(t *testing.T) {
 		{"taken down, app password", "down.test", app, true, "", ErrBadCredentials},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got, err := s.SignIn(ctx, c.identifier, c.password, c.allowTakendown)
+			got, err := s.SignIn(ctx, Credentials{Identifier: c.identifier, Password: c.password, AllowTakendown: c.allowTakendown})
 			if !errors.Is(err, c.want) || got.Scope != c.scope {
 				t.Fatalf("%+v, %v; want %v", got, err, c.want)
 			}
@@ -107,11 +107,11 @@ func TestUpgradeAtSignIn(t *testing.T) {
 		}
 		return row.Password
 	}
-	if _, err := w.signIns().SignIn(t.Context(), "a.test", "wrong horse", false); !errors.Is(err, ErrBadCredentials) || stored() != referenceHash {
+	if _, err := w.signIns().SignIn(t.Context(), Credentials{Identifier: "a.test", Password: "wrong horse"}); !errors.Is(err, ErrBadCredentials) || stored() != referenceHash {
 		t.Fatalf("wrong password: %v, %s", err, stored())
 	}
 	for range 2 {
-		if _, err := w.signIns().SignIn(t.Context(), "a.test", "correct horse", false); err != nil {
+		if _, err := w.signIns().SignIn(t.Context(), Credentials{Identifier: "a.test", Password: "correct horse"}); err != nil {
 			t.Fatal(err)
 		}
 		if !strings.HasPrefix(string(stored()), "$argon2id$") {
@@ -128,7 +128,7 @@ func TestFloor(t *testing.T) {
 	s.Floor = 30 * time.Millisecond
 	for range 3 {
 		begun := time.Now()
-		if _, err := s.SignIn(t.Context(), "nobody.test", "x", false); !errors.Is(err, ErrBadCredentials) {
+		if _, err := s.SignIn(t.Context(), Credentials{Identifier: "nobody.test", Password: "x"}); !errors.Is(err, ErrBadCredentials) {
 			t.Fatal(err)
 		}
 		if took := time.Since(begun); took < s.Floor {
@@ -138,7 +138,7 @@ func TestFloor(t *testing.T) {
 	s.Floor = time.Hour
 	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 	defer cancel()
-	_, _ = s.SignIn(ctx, "nobody.test", "x", false) // returns
+	_, _ = s.SignIn(ctx, Credentials{Identifier: "nobody.test", Password: "x"}) // returns
 }
 
 // A locked account, known from the log alone, lets nobody in.
@@ -156,7 +156,7 @@ func TestLocked(t *testing.T) {
 	}
 	w.start()
 	for _, password := range []string{"", "x", NewAppPassword()} {
-		if _, err := w.signIns().SignIn(t.Context(), "a.test", password, true); !errors.Is(err, ErrBadCredentials) {
+		if _, err := w.signIns().SignIn(t.Context(), Credentials{Identifier: "a.test", Password: password, AllowTakendown: true}); !errors.Is(err, ErrBadCredentials) {
 			t.Errorf("%q: %v", password, err)
 		}
 	}

@@ -16,6 +16,7 @@ import (
 	"troupe/actors/mailbox"
 	"troupe/sequencing"
 	"troupe/storage/accountdb"
+	"troupe/storage/keys"
 )
 
 // world is an accounts actor over a directory, with a clock of its own.
@@ -33,6 +34,7 @@ type world struct {
 	probe  func(any)
 	mailed func()
 	grants *Grants
+	vault  *keys.Vault
 }
 
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -47,6 +49,10 @@ func newWorldWith(t testing.TB, log sequencing.Log, vfs string) *world {
 	t.Helper()
 	w := &world{t: t, path: filepath.Join(t.TempDir(), accountdb.FileName), log: log, tick: time.Hour, vfs: vfs, probe: func(any) {}}
 	w.clock.Store(noon.UnixMicro())
+	var err error
+	if w.vault, _, err = keys.OpenVault(filepath.Join(filepath.Dir(w.path), "keys", "kek"), true); err != nil {
+		t.Fatal(err)
+	}
 	w.start()
 	t.Cleanup(w.stop)
 	return w
@@ -60,7 +66,7 @@ func (w *world) start() {
 	w.t.Helper()
 	w.sys, w.index = mailbox.NewSystem(slog.New(slog.DiscardHandler)), NewIndex()
 	var err error
-	w.h, err = Spawn(w.sys, Options{Path: w.path, Log: w.log, Index: w.index, Now: w.now, Tick: w.tick, VFS: w.vfs, Mailed: w.mailed, Grants: w.grants, probe: func(m any) { w.probe(m) }, Logger: slog.New(slog.DiscardHandler)})
+	w.h, err = Spawn(w.sys, Options{Path: w.path, Log: w.log, Index: w.index, Now: w.now, Tick: w.tick, VFS: w.vfs, Mailed: w.mailed, Vault: w.vault, Grants: w.grants, probe: func(m any) { w.probe(m) }, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		w.t.Fatal(err)
 	}

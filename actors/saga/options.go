@@ -26,6 +26,7 @@ type Options struct {
 	Passwords *account.Passwords
 	Tokens    account.Tokens
 	Handles   account.HandleRules
+	Emails    account.EmailRules // which addresses are taken
 	Vault     *keys.Vault
 	Actors    string // folder of the accounts' folders; exists
 	Directory *plc.Directory

@@ -29,7 +29,7 @@ func (w *signup) prepare(in SignUp) (atcrypto.PrivateKeyExportable, error) {
 	}
 	d := &w.details
 	var err error
-	if d.Email, err = account.ParseEmail(in.Email); err != nil {
+	if d.Email, err = w.o.Emails.Parse(in.Email); err != nil {
 		return nil, err
 	}
 	var external bool

@@ -10,6 +10,7 @@ import (
 	"github.com/bluesky-social/indigo/atproto/atcrypto"
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
+	"troupe/actors/account"
 	"troupe/actors/mail"
 	"troupe/http/bsky"
 	"troupe/storage/blob"
@@ -70,7 +71,7 @@ type Config struct {
 	Mail           mail.Route  // nil transport: mail waits for the operator
 	ModerationMail *mail.Route // nil: it goes the way of all mail
 	Brand          mail.Brand
-	Disposable     string // file of mail domains that are not taken; "": ours alone
+	Emails         account.EmailRules
 
 	AppView       RemoteService // the service that most methods are passed on to; zero: none
 	AppViewURLs   bsky.URLs     // of pictures and videos, as that service gives them out

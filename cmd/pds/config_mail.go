@@ -2,7 +2,10 @@ package main
 
 import (
 	"fmt"
+	"io"
+	"os"
 
+	"troupe/actors/account"
 	"troupe/actors/mail"
 )
 
@@ -20,7 +23,25 @@ func (c *Config) readMail(s *settings) {
 		HomeURL: s.text("PDS_HOME_URL"), LogoURL: s.text("PDS_LOGO_URL"), Color: s.text("PDS_PRIMARY_COLOR"),
 		NoConfirmURL: s.flag("PDS_EMAIL_DISABLE_CONFIRMATION_LINK", false),
 	}
-	c.Disposable = s.text("PDS_DISPOSABLE_EMAIL_DOMAINS_FILE")
+	c.readEmailRules(s)
+}
+
+// readEmailRules reads the operator's own list of mail domains, if there is one.
+func (c *Config) readEmailRules(s *settings) {
+	var own io.Reader
+	if path := s.text("PDS_DISPOSABLE_EMAIL_DOMAINS_FILE"); path != "" {
+		f, err := os.Open(path)
+		if err != nil {
+			s.fail("PDS_DISPOSABLE_EMAIL_DOMAINS_FILE: %v", err)
+			return
+		}
+		defer f.Close()
+		own = f
+	}
+	var err error
+	if c.Emails, err = account.NewEmailRules(own); err != nil {
+		s.fail("PDS_DISPOSABLE_EMAIL_DOMAINS_FILE: %v", err)
+	}
 }
 
 // route is a mail server and who writes through it; nil if there is none.

@@ -64,7 +64,10 @@ import (
 //	many N [xrpc arguments]      N such requests at once, which must all have that status; the last one's headers go to stderr
 //	firehose CURSOR N            print N events from CURSOR (or "live"); also error frames
 //	sweep CHORE                  what the sweeper does of its own accord now and then; prints what it removed
-//	mail ADDRESS REGEXP          the newest mail to an address goes to stdout and has REGEXP in its subject; sets $code
+//	mail ADDRESS REGEXP          the newest mail to an address goes to stdout and has REGEXP in its subject; sets $code to the code in it
+//	totp enrol|code|next|remove NAME
+//	                             an authenticator app: put it in force ($recovery is a recovery code), set $code to
+//	                             its code of now or of 30 s later, or have the operator remove it
 //	nomail ADDRESS N             no more than N mails have been sent to an address
 //	second [NAME=value…]         start a second server with the same PLC directory; sets $first, $second and $plc
 //	on second VERB …             a verb on the second server
@@ -94,7 +97,7 @@ func TestScripts(t *testing.T) {
 			"service": verb((*scriptWorld).serviceVerb), "signed": verb((*scriptWorld).signedVerb),
 			"bucket": verb((*scriptWorld).bucketVerb), "usebucket": verb((*scriptWorld).useBucketVerb), "moveblobs": verb((*scriptWorld).moveBlobsVerb),
 			"xrpc": verb((*scriptWorld).xrpcVerb), "firehose": verb((*scriptWorld).firehoseVerb), "keep": verb((*scriptWorld).keepVerb),
-			"save": verb((*scriptWorld).saveVerb), "many": verb((*scriptWorld).manyVerb), "mail": verb((*scriptWorld).mailVerb), "nomail": verb((*scriptWorld).noMailVerb),
+			"save": verb((*scriptWorld).saveVerb), "many": verb((*scriptWorld).manyVerb), "mail": verb((*scriptWorld).mailVerb), "totp": verb((*scriptWorld).totpVerb), "nomail": verb((*scriptWorld).noMailVerb),
 			"second": verb((*scriptWorld).secondVerb), "on": verb((*scriptWorld).onVerb), "pds": verb((*scriptWorld).pdsVerb), "operate": verb((*scriptWorld).operateVerb),
 		},
 	})

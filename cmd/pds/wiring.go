@@ -135,7 +135,7 @@ func NewServer(ctx context.Context, c Config, extra Extra, logger *slog.Logger) 
 	}
 	s.index = account.NewIndex()
 	bell := new(bell)
-	accounts, err := account.Spawn(system, account.Options{Path: c.Accounts, Log: log, Index: s.index, Mailed: bell.ring, Logger: logger})
+	accounts, err := account.Spawn(system, account.Options{Path: c.Accounts, Log: log, Index: s.index, Vault: vault, Mailed: bell.ring, Logger: logger})
 	if err != nil {
 		return nil, fmt.Errorf("accounts: %w", err)
 	}
@@ -287,7 +287,7 @@ func (s *Server) newHTTP(p httpParts) *http.Server {
 			Key:       identity.NewDirectory(p.ids).SigningKey,
 		},
 		Service: &atproto.Service{
-			DID: c.DID, URL: c.URL, Domains: c.Domains, Index: s.index, Accounts: p.accounts, Private: p.private,
+			DID: c.DID, URL: c.URL, Domains: c.Domains, Index: s.index, Accounts: p.accounts, Private: p.private, Emails: c.Emails,
 			SignIns: &account.SignIns{Accounts: p.accounts, Index: s.index, Reads: p.private, Passwords: p.passwords, Tokens: p.tokens, Floor: 350 * time.Millisecond},
 			Tokens:  p.tokens, Sagas: s.sagas, Repos: s.repos, Log: p.log, IDs: p.ids, Foreign: c.foreign(), Lexicons: lexicon.Embedded(), Types: p.types, Logger: s.log,
 			Blobs: sweeper.Watch(s.blobs, sweeper.Tell(s.sweeper)), SpoolDir: s.spool, Imports: s.newImporter(p.ids), ImportLimit: c.ImportLimit,

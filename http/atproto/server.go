@@ -69,6 +69,7 @@ type SessionOut struct {
 	DIDDoc         json.RawMessage `json:"didDoc,omitempty"`
 	Email          string          `json:"email,omitempty"`
 	EmailConfirmed *bool           `json:"emailConfirmed,omitempty"`
+	EmailFactor    *bool           `json:"emailAuthFactor,omitempty"`
 	Active         *bool           `json:"active,omitempty"`
 	Status         string          `json:"status,omitempty"`
 }
@@ -152,7 +153,9 @@ func (in CreateSessionIn) RateName() string {
 
 // CreateSession signs in.
 func (h Server) CreateSession(ctx context.Context, _ auth.Nobody, in CreateSessionIn) (SessionOut, error) {
-	s, err := h.SignIns.SignIn(ctx, in.Identifier, in.Password, in.AllowTakendown)
+	s, err := h.SignIns.SignIn(ctx, account.Credentials{
+		Identifier: in.Identifier, Password: in.Password, Factor: in.AuthFactorToken, AllowTakendown: in.AllowTakendown,
+	})
 	if errors.Is(err, account.ErrInvalidPassword) {
 		err = ErrLongPassword
 	}
@@ -218,7 +221,7 @@ func (s *Service) sessionOut(ctx context.Context, in account.Session) (SessionOu
 		out.Status = in.Account.Status.String()
 	}
 	if err == nil {
-		out.Email, out.EmailConfirmed = string(private.Email), &confirmed
+		out.Email, out.EmailConfirmed, out.EmailFactor = string(private.Email), &confirmed, &private.EmailFactor
 	}
 	return out, nil
 }

@@ -28,6 +28,7 @@ type Service struct {
 	Private  *account.Reads
 	SignIns  *account.SignIns
 	Tokens   account.Tokens
+	Emails   account.EmailRules // which addresses are taken
 	Sagas    mailbox.Address[*saga.Sagas]
 	Repos    *mailbox.Router[*repo.Repo]
 	Log      sequencing.Log // heads, for reads that wake nobody
