@@ -76,6 +76,8 @@ func (h Feed) GetPostThread(ctx context.Context, who auth.Session, in GetPostThr
 	if h.did(authority) != who.DID {
 		return stream, err
 	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	v := h.viewer(ctx, who.DID, refused.Header.Get("Atproto-Repo-Rev"))
 	if v == nil {
 		return stream, err

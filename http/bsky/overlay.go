@@ -30,6 +30,9 @@ type body func() ([]byte, error)
 // few times its size, and pages are a few hundred kilobytes.
 const maxChanged = 4 << 20
 
+// patience is how long an answer may be kept back for what is to be added to it.
+const patience = 10 * time.Second
+
 func (b body) change(fn func([]byte) ([]byte, error)) ([]byte, error) {
 	text, err := b()
 	if err != nil || len(text) > maxChanged {
@@ -47,8 +50,13 @@ func (s *Service) overlay(ctx context.Context, did syntax.DID, fn change) (xrpc.
 	if err != nil {
 		return xrpc.Stream{}, err
 	}
+	if !jsonBody(answer.Header) || callOf(ctx).Request.Method == http.MethodHead {
+		return answer.Stream(), nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
 	v := s.viewer(ctx, did, answer.Header.Get("Atproto-Repo-Rev"))
-	if v == nil || !jsonBody(answer.Header) || callOf(ctx).Request.Method == http.MethodHead {
+	if v == nil {
 		return answer.Stream(), nil
 	}
 	var unread error
@@ -81,7 +89,7 @@ func (s *Service) make(ctx context.Context, did syntax.DID, fn func() ([]byte, e
 			made, err = nil, fmt.Errorf("panic: %v", v)
 		}
 	}()
-	if made, err = fn(); err != nil && ctx.Err() == nil {
+	if made, err = fn(); err != nil && !errors.Is(ctx.Err(), context.Canceled) {
 		s.Logger.Warn("an answer of the app view is shown as it came", "did", did, "nsid", callOf(ctx).NSID, "request", callOf(ctx).RequestID, "err", err)
 	}
 	return made, err
@@ -97,7 +105,7 @@ func (s *Service) viewer(ctx context.Context, did syntax.DID, rev string) *viewe
 		Since: since, Collection: postCollection, Limit: maxRecent, Profile: repo.RecordName{Collection: profileCollection, RKey: "self"},
 	})
 	if err != nil {
-		if ctx.Err() == nil {
+		if !errors.Is(ctx.Err(), context.Canceled) {
 			s.Logger.Warn("what an account wrote lately could not be read", "did", did, "err", err)
 		}
 		return nil

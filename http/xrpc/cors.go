@@ -5,7 +5,7 @@ import "net/http"
 // exposed are the response headers that browsers show to scripts of other origins.
 // It is shared by all answers: header values are replaced, never changed in place.
 var exposed = []string{"DPoP-Nonce, WWW-Authenticate, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, " +
-	"RateLimit-Policy, Retry-After, Atproto-Repo-Rev, Atproto-Content-Labelers, X-Request-Id"}
+	"RateLimit-Policy, Retry-After, Atproto-Repo-Rev, Atproto-Content-Labelers, Atproto-Upstream-Lag, X-Request-Id"}
 
 var everyOrigin = []string{"*"}
 
