@@ -366,3 +366,15 @@ func TestGrantsAreForgottenAtOnce(t *testing.T) {
 	refusal(w, err, "invalid_grant", "Invalid refresh token")
 	find(s.Token, nil)
 }
+
+func TestASessionKeepsItsKey(t *testing.T) {
+	none, one, two := ClientAuth{Method: "none"}, ClientAuth{provenBy, "ES256", "one", "a"}, ClientAuth{provenBy, "ES256", "two", "b"}
+	for _, c := range []struct {
+		now, before ClientAuth
+		want        bool
+	}{{none, none, true}, {one, none, true}, {one, one, true}, {two, one, false}, {none, one, false}, {ClientAuth{provenBy, "ES384", "one", "a"}, one, false}} {
+		if c.now.ContinuesFrom(c.before) != c.want {
+			t.Errorf("%+v after %+v: %v", c.now, c.before, !c.want)
+		}
+	}
+}

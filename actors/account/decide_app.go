@@ -135,7 +135,11 @@ func (b *batch) mayRefresh(m RefreshApp, s AppSession) error {
 	case !b.now.Before(s.RefreshedAt.Add(m.Life.Idle)):
 		return badGrant("Refresh token expired")
 	}
-	return nil
+	row, err := b.hosted(s.DID)
+	if err == nil && banned(row) {
+		return badGrant("Account has been taken down")
+	}
+	return err
 }
 
 // ownApp refuses a session to anybody but the app that it was made for.

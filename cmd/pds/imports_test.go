@@ -73,7 +73,7 @@ var imports = []struct {
 	{"http/bsky", "http/xrpc http/auth http/upstream actors/... sequencing storage/dag storage/car"},
 	{"http/proxy", "http/xrpc http/auth http/upstream actors/..."},
 	{"http/oauth", "http/xrpc http/rate http/auth http/dpop http/oauth/... actors/..."},
-	{"http/oauth/client", "http/dpop actors/outbound"},
+	{"http/oauth/client", "http/dpop actors/account actors/outbound"},
 	{"http/web", "http/xrpc http/auth actors/..."},
 	{"http/dpop", ""},
 	{"http/firehose", "sequencing"},

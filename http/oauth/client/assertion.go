@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
+	"troupe/actors/account"
 	"troupe/http/dpop"
 )
 
@@ -21,61 +22,44 @@ const (
 	leeway       = 30 * time.Second
 )
 
-// Auth is how a client proved who it is. The zero value stands for a client that
-// cannot, as everything that runs on people's devices.
-type Auth struct {
-	Method     string `json:"method"` // "none" or "private_key_jwt"
-	Alg        string `json:"alg,omitempty"`
-	Kid        string `json:"kid,omitempty"`
-	Thumbprint string `json:"jkt,omitempty"` // of the key, SHA-256
-	id         string // jti
-}
-
-// Same reports whether two requests were made by holders of the same key: a
-// session goes on only with the key that it began with. A client that had none
-// may get one.
-func (a Auth) Same(before Auth) bool {
-	return before.Method != "private_key_jwt" || a.Method == before.Method && a.Thumbprint == before.Thumbprint && a.Alg == before.Alg && a.Kid == before.Kid
-}
-
-// authenticate verifies a client assertion (RFC 7523 §3) for this server.
-func (c *Client) authenticate(assertionType, assertion, issuer string, now time.Time) (Auth, error) {
+// authenticate verifies a client assertion (RFC 7523 §3) for this server. id is
+// that of the assertion (jti).
+func (c *Client) authenticate(assertionType, assertion, issuer string, now time.Time) (auth account.ClientAuth, id string, err error) {
 	if c.AuthMethod != "private_key_jwt" {
-		return Auth{Method: "none"}, nil
+		return account.ClientAuth{Method: "none"}, "", nil
 	}
 	switch {
 	case assertion == "":
-		return Auth{}, Refusal{"invalid_request", `client authentication method "private_key_jwt" required a "client_assertion"`}
+		return auth, "", Refusal{"invalid_request", `client authentication method "private_key_jwt" required a "client_assertion"`}
 	case assertionType != AssertionType:
-		return Auth{}, badClient("Unsupported client_assertion_type")
+		return auth, "", badClient("Unsupported client_assertion_type")
 	case len(assertion) > maxAssertion:
-		return Auth{}, badClient("client_assertion is too long")
+		return auth, "", badClient("client_assertion is too long")
 	}
 	jws, err := jose.ParseSignedCompact(assertion, dpop.Algorithms)
 	if err != nil || len(jws.Signatures) != 1 {
-		return Auth{}, badClient(`Validation of "client_assertion" failed`)
+		return auth, "", badClient(`Validation of "client_assertion" failed`)
 	}
 	h := jws.Signatures[0].Protected
 	if h.KeyID == "" {
-		return Auth{}, badClient(`"kid" required in client_assertion`)
+		return auth, "", badClient(`"kid" required in client_assertion`)
 	}
 	key, err := c.key(h.KeyID, h.Algorithm)
 	if err != nil {
-		return Auth{}, err
+		return auth, "", err
 	}
 	payload, err := jws.Verify(key)
 	if err != nil {
-		return Auth{}, badClient(`Validation of "client_assertion" failed: signature verification failed`)
+		return auth, "", badClient(`Validation of "client_assertion" failed: signature verification failed`)
 	}
-	id, err := c.judge(payload, issuer, now)
-	if err != nil {
-		return Auth{}, err
+	if id, err = c.judge(payload, issuer, now); err != nil {
+		return auth, "", err
 	}
 	sum, err := key.Thumbprint(crypto.SHA256)
 	if err != nil {
-		return Auth{}, badClient("Unable to compute JWK thumbprint")
+		return auth, "", badClient("Unable to compute JWK thumbprint")
 	}
-	return Auth{Method: c.AuthMethod, Alg: h.Algorithm, Kid: h.KeyID, Thumbprint: base64.RawURLEncoding.EncodeToString(sum), id: id}, nil
+	return account.ClientAuth{Method: c.AuthMethod, Alg: h.Algorithm, Kid: h.KeyID, Thumbprint: base64.RawURLEncoding.EncodeToString(sum)}, id, nil
 }
 
 func (c *Client) judge(payload []byte, issuer string, now time.Time) (id string, err error) {

@@ -14,6 +14,7 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 	"golang.org/x/sync/singleflight"
 
+	"troupe/actors/account"
 	"troupe/actors/outbound"
 	"troupe/http/dpop"
 )
@@ -197,23 +198,23 @@ func (r *Registry) get(ctx context.Context, at string) ([]byte, error) {
 
 // Authenticate finds a client and verifies that the request is its own. An
 // assertion is good once. Its error is a Refusal.
-func (r *Registry) Authenticate(ctx context.Context, id, assertionType, assertion string) (*Client, Auth, error) {
+func (r *Registry) Authenticate(ctx context.Context, id, assertionType, assertion string) (*Client, account.ClientAuth, error) {
 	c, err := r.Find(ctx, id)
 	if err != nil {
-		return nil, Auth{}, err
+		return nil, account.ClientAuth{}, err
 	}
 	now := r.o.Now()
-	a, err := c.authenticate(assertionType, assertion, r.o.Issuer, now)
+	a, used, err := c.authenticate(assertionType, assertion, r.o.Issuer, now)
 	if errors.Is(err, errNoKey) && c.JWKSURI != "" {
 		if c, err = r.find(ctx, id, freshKeys); err == nil {
-			a, err = c.authenticate(assertionType, assertion, r.o.Issuer, now)
+			a, used, err = c.authenticate(assertionType, assertion, r.o.Issuer, now)
 		}
 	}
 	if err != nil {
-		return nil, Auth{}, err
+		return nil, account.ClientAuth{}, err
 	}
-	if a.id != "" && !r.used.First(now, c.ID, a.id) {
-		return nil, Auth{}, Refusal{"invalid_grant", "private_key_jwt jti reused"}
+	if used != "" && !r.used.First(now, c.ID, used) {
+		return nil, account.ClientAuth{}, Refusal{"invalid_grant", "private_key_jwt jti reused"}
 	}
 	return c, a, nil
 }

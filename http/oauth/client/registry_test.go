@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"troupe/actors/account"
 )
 
 const issuer = "https://pds.test"
@@ -186,7 +188,7 @@ func TestAssertions(t *testing.T) {
 		}
 		return c
 	}
-	ask := func(a string) (Auth, error) {
+	ask := func(a string) (account.ClientAuth, error) {
 		_, auth, err := b.Authenticate(context.Background(), id, AssertionType, a)
 		return auth, err
 	}
@@ -252,17 +254,5 @@ func TestAssertions(t *testing.T) {
 	}
 	if _, err := ask(assertion(t, k1, jose.ES256, "one", claims(nil))); err == nil {
 		t.Error("a key that is gone is good")
-	}
-}
-
-func TestASessionKeepsItsKey(t *testing.T) {
-	none, one, two := Auth{Method: "none"}, Auth{"private_key_jwt", "ES256", "one", "a", ""}, Auth{"private_key_jwt", "ES256", "two", "b", ""}
-	for _, c := range []struct {
-		now, before Auth
-		want        bool
-	}{{none, none, true}, {one, none, true}, {one, one, true}, {two, one, false}, {none, one, false}, {Auth{"private_key_jwt", "ES384", "one", "a", ""}, one, false}} {
-		if c.now.Same(c.before) != c.want {
-			t.Errorf("%+v after %+v: %v", c.now, c.before, !c.want)
-		}
 	}
 }
