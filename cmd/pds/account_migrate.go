@@ -22,6 +22,7 @@ type accountMigrateCommand struct {
 	Email     string `help:"E-mail address on the new server; else the same."`
 	Invite    string `help:"Invite code of the new server."`
 	Code      string `help:"Code that the old server has mailed; else it is asked for."`
+	NewCode   bool   `help:"Have the old server mail another code."`
 
 	OldPasswordFile string `help:"File with the password on the old server; else PDS_OLD_PASSWORD, else it is asked for." type:"existingfile"`
 	NewPasswordFile string `help:"File with the password on the new server; else PDS_NEW_PASSWORD, else it is asked for." type:"existingfile"`
@@ -51,7 +52,6 @@ func (c *accountMigrateCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	ask.Mail = c.Code
 	if c.FactorCode != "" {
 		ask.Given[migrate.SecretFactor] = c.FactorCode
 	}
@@ -69,7 +69,7 @@ func (c *accountMigrateCommand) Run(ctx context.Context) error {
 	m := &migrate.Mover{
 		Account: c.Account, Old: c.Old, New: c.New, From: migrate.Folder(c.FromExport), PLC: c.PLC, State: c.State,
 		NewHandle: c.NewHandle, Email: c.Email, Invite: c.Invite, Admin: admin, Recovery: recovery,
-		KeepOld: c.KeepOld, SkipBlobs: c.SkipMissingBlobs, Workers: c.Workers, Ask: ask,
+		Code: c.Code, NewCode: c.NewCode, KeepOld: c.KeepOld, SkipBlobs: c.SkipMissingBlobs, Workers: c.Workers, Ask: ask,
 		Say: func(s string) { fmt.Fprintln(c.out, s) },
 	}
 	state, err := m.Run(ctx)

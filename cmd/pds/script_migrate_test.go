@@ -3,18 +3,23 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	nethttp "net/http"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"sync"
 
 	"github.com/alecthomas/kong"
 	"github.com/bluesky-social/indigo/atproto/atcrypto"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"troupe/cmd/pds/devnet"
+	"troupe/cmd/pds/migrate"
 )
 
 // secondVerb starts another server that shares the PLC directory of the first.
@@ -65,6 +70,7 @@ func (w *scriptWorld) pdsVerb(ts *testscript.TestScript, args []string) {
 	c.Account.Export.in, c.Account.Export.out, c.Account.Export.progress = nothing, &out, &out
 	c.Account.MigrateIn.in, c.Account.MigrateIn.out = nothing, &out
 	c.Account.Check.out = &out
+	c.Audit.out = &out
 	k, err := kong.New(&c, kong.Name("pds"), kong.Vars{"version": version}, kong.BindTo(ctx, (*context.Context)(nil)), kong.Writers(&out, &out))
 	ts.Check(err)
 	parsed, err := k.Parse(args[2:])
@@ -82,4 +88,90 @@ func (w *scriptWorld) pdsVerb(ts *testscript.TestScript, args []string) {
 	if ended != code || !regexp.MustCompile(args[1]).Match(out.Bytes()) {
 		ts.Fatalf("exit code %d:\n%s", ended, out.String())
 	}
+}
+
+// sameTreeVerb demands that exports hold the same records, N of them: the roots
+// of their trees are equal, whoever signed them.
+func (w *scriptWorld) sameTreeVerb(ts *testscript.TestScript, args []string) {
+	var roots [2]migrate.Repository
+	for i, folder := range args[:2] {
+		var m migrate.Manifest
+		ts.Check(json.Unmarshal([]byte(ts.ReadFile(folder+"/manifest.json")), &m))
+		roots[i] = m.Repository
+	}
+	if roots[0].Data != roots[1].Data || strconv.Itoa(roots[0].Records) != args[2] || roots[0].SignedBy == roots[1].SignedBy {
+		ts.Fatalf("%+v\n%+v", roots[0], roots[1])
+	}
+}
+
+// lostMoveVerb moves an account to the second server in as many runs as it
+// takes: the first dies when it has asked four times, each later one a request
+// later, always with the answer lost on the way.
+//
+//	lostmove NAME NEW-HANDLE     of NAME.test; the password stays
+func (w *scriptWorld) lostMoveVerb(ts *testscript.TestScript, args []string) {
+	password := args[0] + "-password"
+	ask := &mailReader{ts: ts, w: w, address: args[0] + "@example.com", password: password, tried: map[string]bool{}}
+	for n := 4; n < 100; n++ {
+		ctx, die := context.WithCancel(context.Background())
+		m := &migrate.Mover{
+			Account: args[0] + ".test", Old: w.server.config.URL, New: w.second.server.config.URL, PLC: w.settings["PDS_DID_PLC_URL"],
+			State: filepath.Join(w.dir, "lost.json"), NewHandle: args[1], Workers: 1, Ask: ask, Say: func(string) {},
+			Transport: &lossy{left: n, die: die},
+		}
+		_, err := m.Run(ctx)
+		died := ctx.Err() != nil
+		die()
+		if err == nil {
+			fmt.Fprintf(ts.Stdout(), "moved in run %d\n", n-3)
+			return
+		}
+		if !died {
+			ts.Fatalf("run %d: %v", n-3, err)
+		}
+	}
+	ts.Fatalf("it never ends")
+}
+
+// lossy sends what it is given, and ends its process instead of answering the last.
+type lossy struct {
+	mu   sync.Mutex
+	left int
+	die  context.CancelFunc
+}
+
+func (l *lossy) RoundTrip(r *nethttp.Request) (*nethttp.Response, error) {
+	res, err := nethttp.DefaultTransport.RoundTrip(r)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.left--; l.left > 0 || err != nil {
+		return res, err
+	}
+	io.Copy(io.Discard, res.Body)
+	res.Body.Close()
+	l.die()
+	return nil, errors.New("the answer was lost")
+}
+
+// mailReader answers with the newest code, once each.
+type mailReader struct {
+	ts                *testscript.TestScript
+	w                 *scriptWorld
+	address, password string
+	tried             map[string]bool
+}
+
+func (r *mailReader) Secret(migrate.Secret, string) (string, error) { return r.password, nil }
+
+func (r *mailReader) Code(string) (string, error) {
+	all := r.w.mailTo(r.ts, r.address)
+	if len(all) == 0 {
+		return "", nil
+	}
+	code := mailedCode.FindString(all[len(all)-1].Text)
+	if r.tried[code] {
+		return "", nil
+	}
+	r.tried[code] = true
+	return code, nil
 }

@@ -71,6 +71,8 @@ import (
 //	nomail ADDRESS N             no more than N mails have been sent to an address
 //	second [NAME=value…]         start a second server with the same PLC directory; sets $first, $second and $plc
 //	on second VERB …             a verb on the second server
+//	lostmove NAME NEW-HANDLE     move NAME.test to the second server, in runs that die one request later each
+//	sametree FOLDER FOLDER N     two exports hold the same N records, signed by different keys
 //	pds CODE REGEXP ARGS…        a command of the command line: its exit code, and what it prints
 //	operate CODE ARG…            pds ARG… of an operator, and its exit code
 //	keep NAME REGEXP             set $NAME to the first group of REGEXP in the last answer
@@ -98,7 +100,7 @@ func TestScripts(t *testing.T) {
 			"bucket": verb((*scriptWorld).bucketVerb), "usebucket": verb((*scriptWorld).useBucketVerb), "moveblobs": verb((*scriptWorld).moveBlobsVerb),
 			"xrpc": verb((*scriptWorld).xrpcVerb), "firehose": verb((*scriptWorld).firehoseVerb), "keep": verb((*scriptWorld).keepVerb),
 			"save": verb((*scriptWorld).saveVerb), "many": verb((*scriptWorld).manyVerb), "mail": verb((*scriptWorld).mailVerb), "totp": verb((*scriptWorld).totpVerb), "nomail": verb((*scriptWorld).noMailVerb),
-			"second": verb((*scriptWorld).secondVerb), "on": verb((*scriptWorld).onVerb), "pds": verb((*scriptWorld).pdsVerb), "operate": verb((*scriptWorld).operateVerb),
+			"second": verb((*scriptWorld).secondVerb), "on": verb((*scriptWorld).onVerb), "pds": verb((*scriptWorld).pdsVerb), "sametree": verb((*scriptWorld).sameTreeVerb), "lostmove": verb((*scriptWorld).lostMoveVerb), "operate": verb((*scriptWorld).operateVerb),
 		},
 	})
 }

@@ -14,7 +14,6 @@ type Terminal struct {
 	In    *os.File
 	Out   io.Writer
 	Given map[Secret]string
-	Mail  string          // the code of a mail; asked for after it was taken once
 	Done  <-chan struct{} // nobody waits for an answer any more
 
 	lines *bufio.Reader
@@ -45,10 +44,6 @@ func (t *Terminal) Secret(which Secret, prompt string) (string, error) {
 
 // Code implements Asker.
 func (t *Terminal) Code(prompt string) (string, error) {
-	if code := t.Mail; code != "" {
-		t.Mail = ""
-		return code, nil
-	}
 	fmt.Fprint(t.Out, prompt+": ")
 	return t.line()
 }

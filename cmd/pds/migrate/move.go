@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"time"
 
 	"github.com/bluesky-social/indigo/atproto/atcrypto"
 	"github.com/bluesky-social/indigo/atproto/syntax"
@@ -24,6 +26,9 @@ type Mover struct {
 	Invite    string
 	Admin     string              // operator's password of the new server, to make an invite code with
 	Recovery  atcrypto.PrivateKey // a rotation key of the user's own; nil: the old server signs
+	Code      string              // that the old server has mailed; "": it is asked for
+	NewCode   bool                // have another one mailed
+	Transport http.RoundTripper   // of all calls of both servers; nil: a default
 	KeepOld   bool                // do not deactivate the old account
 	SkipBlobs bool                // go on although blobs cannot be had
 	Workers   int
@@ -106,7 +111,7 @@ func (m *Mover) stopped(ctx context.Context, what string, err error) error {
 // begin signs in to the old server and finds out what is to be done.
 func (m *Mover) begin(ctx context.Context) (err error) {
 	m.dir = newDirectory(m.PLC)
-	if m.new, err = newServer(m.New, m.note); err != nil {
+	if m.new, err = m.server(m.New); err != nil {
 		return err
 	}
 	did, err := m.whose(ctx)
@@ -129,14 +134,42 @@ func (m *Mover) begin(ctx context.Context) (err error) {
 	if m.state, err = loadState(m.State, want); err != nil {
 		return err
 	}
-	if m.old == nil && m.Recovery == nil && did.Method() == "plc" && !m.state.done(stepIdentity) {
+	if m.NewCode {
+		m.state.CodeAskedAt = time.Time{}
+	}
+	if err := m.maySign(ctx); err != nil {
+		return err
+	}
+	m.Say(fmt.Sprintf("moving %s (%s) from %s to %s", did, m.state.Handle, m.origin(), m.new.url))
+	return nil
+}
+
+// maySign finds out early whether anybody can sign the change of the identity.
+func (m *Mover) maySign(ctx context.Context) error {
+	switch {
+	case m.state.DID.Method() != "plc" || m.state.done(stepIdentity):
+		return nil
+	case m.Recovery != nil:
+		data, err := m.dir.plc.Data(ctx, m.state.DID)
+		if err != nil {
+			return fmt.Errorf("PLC directory: %w", err)
+		}
+		return m.mayRotate(data.RotationKeys)
+	case m.old == nil:
 		return &Problem{
 			What: "without the old server nobody signs the change of the identity",
 			Do:   "Give a rotation key of your own that the PLC directory lists for the account (--recovery-key-file), or the old server if it still runs (--old).",
 		}
 	}
-	m.Say(fmt.Sprintf("moving %s (%s) from %s to %s", did, m.state.Handle, m.origin(), m.new.url))
 	return nil
+}
+
+func (m *Mover) server(address string) (*server, error) {
+	s, err := newServer(address, m.note)
+	if err == nil && m.Transport != nil {
+		s.http.Transport = m.Transport
+	}
+	return s, err
 }
 
 // origin is where everything comes from, in words.
@@ -171,7 +204,7 @@ func (m *Mover) whose(ctx context.Context) (syntax.DID, error) {
 		}
 	}
 	var err error
-	if m.old, err = newServer(address, m.note); err != nil {
+	if m.old, err = m.server(address); err != nil {
 		return "", err
 	}
 	if m.old.url == m.new.url {
@@ -218,7 +251,7 @@ func (m *Mover) behindEntryway(ctx context.Context) error {
 	if err != nil || doc.endpoint == "" || doc.endpoint == m.old.url || doc.endpoint == m.new.url {
 		return nil
 	}
-	behind, err := newServer(doc.endpoint, m.note)
+	behind, err := m.server(doc.endpoint)
 	if err != nil {
 		return nil
 	}

@@ -145,7 +145,7 @@ func (s *server) send(ctx context.Context, r request) (*http.Response, error) {
 			return nil, err
 		}
 		if pause > 10*time.Second && s.note != nil {
-			s.note(fmt.Sprintf("%s asks to wait %s (%s)", s.url, pause.Round(time.Second), r.method))
+			s.note(fmt.Sprintf("asking %s again in %s (%v)", s.url, pause.Round(time.Second), err))
 		}
 		if werr := s.wait(ctx, pause); werr != nil {
 			return nil, werr

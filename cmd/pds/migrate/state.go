@@ -27,7 +27,7 @@ type State struct {
 	NewHandle syntax.Handle `json:"newHandle,omitempty"`
 	Done      []stepName    `json:"done,omitempty"`
 
-	Repository   Repository      `json:"repository"`
+	Repository   Repository      `json:"repository,omitzero"`
 	Missing      []string        `json:"missingBlobs,omitempty"` // that could not be had
 	CodeAskedAt  time.Time       `json:"codeAskedAt,omitzero"`
 	Operation    json.RawMessage `json:"operation,omitempty"` // signed, and perhaps sent

@@ -170,20 +170,25 @@ func (m *Mover) ownKey(k string) bool {
 	return err == nil && public.DIDKey() == k
 }
 
-// signByServer has the old server sign, which mails a code to the account first.
+// signByServer has the old server sign, which takes a code that it has mailed.
 func (m *Mover) signByServer(ctx context.Context, want credentials) error {
-	if time.Since(m.state.CodeAskedAt) > codeLifetime {
+	code, refused := m.Code, false
+	m.Code = "" // good for once
+	if code == "" && time.Since(m.state.CodeAskedAt) > codeLifetime {
 		if err := m.askForCode(ctx); err != nil {
 			return err
 		}
 	}
-	for range 5 {
-		code, err := m.Ask.Code(fmt.Sprintf("Code that %s has mailed to %s (empty: mail a new one)", m.old.url, m.wasOwner.Email))
-		if errors.Is(err, ErrNobody) {
-			return &Problem{What: fmt.Sprintf("%s has mailed a code to %s", m.old.url, m.wasOwner.Email), Do: "Run the same command again with --code CODE."}
-		}
-		if err != nil {
-			return err
+	for range 6 {
+		if code == "" {
+			var err error
+			code, err = m.Ask.Code(fmt.Sprintf("Code that %s has mailed to %s (empty: mail a new one)", m.old.url, m.wasOwner.Email))
+			if errors.Is(err, ErrNobody) {
+				return m.nobodyHasCode(refused)
+			}
+			if err != nil {
+				return err
+			}
 		}
 		if code == "" {
 			if err := m.askForCode(ctx); err != nil {
@@ -191,23 +196,36 @@ func (m *Mover) signByServer(ctx context.Context, want credentials) error {
 			}
 			continue
 		}
-		var out struct{ Operation json.RawMessage }
-		in := struct {
-			Token string `json:"token"`
-			credentials
-		}{code, want}
-		err = m.old.call(ctx, request{method: "com.atproto.identity.signPlcOperation", in: in, post: true, once: true}, &out)
-		switch {
-		case err == nil && len(out.Operation) > 0:
-			m.state.Operation = out.Operation
-			return nil
-		case refusedAs(err, "ExpiredToken", "InvalidToken"):
-			m.note("the old server does not take this code (" + err.Error() + ")")
-		case err != nil:
+		err := m.signWith(ctx, code, want)
+		if !refusedAs(err, "ExpiredToken", "InvalidToken") {
 			return err
 		}
+		m.note("the old server does not take this code (" + err.Error() + ")")
+		code, refused = "", true
 	}
-	return &Problem{What: "five codes were wrong", Do: "Run the same command again: an empty code has a new one mailed."}
+	return &Problem{What: "no code was right", Do: "Run the same command again: an empty code has a new one mailed."}
+}
+
+func (m *Mover) signWith(ctx context.Context, code string, want credentials) error {
+	var out struct{ Operation json.RawMessage }
+	in := struct {
+		Token string `json:"token"`
+		credentials
+	}{code, want}
+	err := m.old.call(ctx, request{method: "com.atproto.identity.signPlcOperation", in: in, post: true, once: true}, &out)
+	if err == nil && len(out.Operation) == 0 {
+		err = fmt.Errorf("%s signed nothing", m.old.url)
+	}
+	m.state.Operation = out.Operation
+	return err
+}
+
+// nobodyHasCode ends a run that nobody watches.
+func (m *Mover) nobodyHasCode(refused bool) error {
+	if refused {
+		return &Problem{What: fmt.Sprintf("%s does not take the code", m.old.url), Do: "Run the same command again with the right one, or with --new-code to have another one mailed."}
+	}
+	return &Problem{What: fmt.Sprintf("%s has mailed a code to %s", m.old.url, m.wasOwner.Email), Do: "Run the same command again with --code CODE."}
 }
 
 // codeLifetime is how long servers take a code.
