@@ -54,6 +54,15 @@ var table = []struct {
 	{account.ErrFactorRequired, 401, "AuthFactorTokenRequired", "A sign in code is required"},
 	{account.ErrFactorLocked, 429, "RateLimitExceeded", "Too many wrong codes; please try again later"},
 
+	// The life of an account.
+	{saga.ErrNoDocument, 400, "InvalidRequest", "Could not resolve DID"},
+	{saga.ErrNoRotationKey, 400, "InvalidRequest", "Server rotation key not included in PLC DID data"},
+	{saga.ErrWrongEndpoint, 400, "InvalidRequest", "DID document atproto_pds service endpoint does not match PDS public url"},
+	{saga.ErrWrongKey, 400, "InvalidRequest", "DID document verification method does not match expected signing key"},
+	{saga.ErrDocumentUnknown, 502, "UpstreamFailure", "The DID could not be looked up; please try again"},
+	{saga.ErrDeleting, 503, "NotEnoughResources", "The account is being deleted"},
+	{atproto.ErrWrongPassword, 401, "AuthenticationRequired", "Invalid did or password"},
+
 	// Signing up.
 	{saga.ErrInviteRequired, 400, "InvalidInviteCode", "No invite code provided"},
 	{account.ErrInvite, 400, "InvalidInviteCode", "Provided invite code not available"},

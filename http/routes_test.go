@@ -35,20 +35,13 @@ var notServed = map[string]string{
 
 // notYet are methods that a PDS serves and this version does not.
 var notYet = []string{
-	"com.atproto.admin.deleteAccount",
-	"com.atproto.admin.getSubjectStatus",
 	"com.atproto.admin.updateAccountHandle",
 	"com.atproto.admin.updateAccountSigningKey",
-	"com.atproto.admin.updateSubjectStatus",
 	"com.atproto.identity.getRecommendedDidCredentials",
 	"com.atproto.identity.requestPlcOperationSignature",
 	"com.atproto.identity.signPlcOperation",
 	"com.atproto.identity.submitPlcOperation",
 	"com.atproto.identity.updateHandle",
-	"com.atproto.server.activateAccount",
-	"com.atproto.server.deactivateAccount",
-	"com.atproto.server.deleteAccount",
-	"com.atproto.server.requestAccountDelete",
 	"com.atproto.server.reserveSigningKey",
 	"com.atproto.temp.checkHandleAvailability",
 }

@@ -107,6 +107,20 @@ func (s *SignIns) factor(ctx context.Context, did syntax.DID, code string) error
 	return ErrFactorRequired
 }
 
+// Verify is nil if the password is the account's own; app passwords do not count.
+// ErrBadCredentials, after the same work for an account that is not here, ErrBusy.
+func (s *SignIns) Verify(ctx context.Context, did syntax.DID, password string) error {
+	row, err := s.Reads.account(ctx, did)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	ok, _, err := s.Passwords.Verify(ctx, row.Password, password)
+	if err == nil && !ok {
+		err = ErrBadCredentials
+	}
+	return err
+}
+
 // find looks an identifier up. The row of an unknown one is empty.
 func (s *SignIns) find(ctx context.Context, identifier string) (accountdb.Account, error) {
 	id := strings.ToLower(strings.TrimSpace(identifier))

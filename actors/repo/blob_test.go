@@ -270,9 +270,7 @@ func TestTakedownOfABlob(t *testing.T) {
 	p := paint("forbidden")
 	take := func(ref string) {
 		t.Helper()
-		err := repo.TakeDown(t.Context(), g.disk, d, repo.TakedownBlob{CID: p.CID, Ref: ref}, func(ctx context.Context, m repo.TakedownBlob) (repodb.Blob, error) {
-			return mailbox.Ask(ctx, g.repos.Of(d.String()), m)
-		})
+		err := repo.TakeDown(t.Context(), g.disk, g.repos.Of(d.String()), d, repo.TakedownBlob{CID: p.CID, Ref: ref})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/bluesky-social/indigo/atproto/syntax"
 	"github.com/ipfs/go-cid"
 
+	"troupe/actors/mailbox"
 	"troupe/storage/blob"
 	"troupe/storage/repodb"
 )
@@ -146,15 +147,15 @@ func (r *Repo) reap(ctx context.Context) {
 
 // TakeDown hides a blob of an account, or with ref "" shows it again, and moves
 // its bytes accordingly. A crash on the way leaves the blob hidden.
-func TakeDown(ctx context.Context, store blob.Store, did syntax.DID, m TakedownBlob, ask func(context.Context, TakedownBlob) (repodb.Blob, error)) error {
+func TakeDown(ctx context.Context, store blob.Store, at mailbox.Address[*Repo], did syntax.DID, m TakedownBlob) error {
 	if m.Ref == "" {
 		if err := store.Restore(ctx, did, m.CID); err != nil {
 			return err
 		}
-		_, err := ask(ctx, m)
+		_, err := mailbox.Ask(ctx, at, m)
 		return err
 	}
-	if _, err := ask(ctx, m); err != nil {
+	if _, err := mailbox.Ask(ctx, at, m); err != nil {
 		return err
 	}
 	return store.Quarantine(ctx, did, m.CID)

@@ -34,7 +34,6 @@ import (
 	"troupe/cmd/pds/devnet"
 	"troupe/sequencing"
 	"troupe/storage/blob/blobtest"
-	"troupe/storage/repodb"
 )
 
 // TestScripts runs testdata/script/*.txtar against the production wiring.
@@ -57,6 +56,7 @@ import (
 //	service NAME ID TYPE [URL]   a DID whose document has a service, at the app view's address; sets $NAME_did
 //	signed NAME                  the token that the app view was shown last is signed by the account's key
 //	session NAME NEW SCOPE       another session of the account: of an app password, or of one that was taken down
+//	repoint NAME [URL]           have the account's DID name its present key and this server, or another
 //	tombstone NAME               end the account's DID in the PLC directory
 //	xrpc [-as NAME | -refresh NAME | -admin | -bearer TOKEN] [-H 'K: v']… WANT METHOD PATH [BODY]
 //	                             WANT is a status, or status:ErrorName; BODY is text, @file, hex:… or zeros:N;
@@ -93,7 +93,7 @@ func TestScripts(t *testing.T) {
 			"server": verb((*scriptWorld).serverVerb), "restart": verb((*scriptWorld).restartVerb),
 			"halt": verb((*scriptWorld).haltVerb), "fsck": verb((*scriptWorld).fsckVerb),
 			"account": verb((*scriptWorld).accountVerb), "setstatus": verb((*scriptWorld).setStatusVerb),
-			"takedown": verb((*scriptWorld).takedownVerb), "sweep": verb((*scriptWorld).sweepVerb), "tombstone": verb((*scriptWorld).tombstoneVerb),
+			"takedown": verb((*scriptWorld).takedownVerb), "sweep": verb((*scriptWorld).sweepVerb), "tombstone": verb((*scriptWorld).tombstoneVerb), "repoint": verb((*scriptWorld).repointVerb),
 			"upstream": verb((*scriptWorld).upstreamVerb), "asked": verb((*scriptWorld).askedVerb),
 			"appview": verb((*scriptWorld).appViewVerb), "appviewasked": verb((*scriptWorld).appViewAskedVerb), "session": verb((*scriptWorld).sessionVerb),
 			"service": verb((*scriptWorld).serviceVerb), "signed": verb((*scriptWorld).signedVerb),
@@ -289,9 +289,7 @@ func (w *scriptWorld) takedownVerb(ts *testscript.TestScript, args []string) {
 		m.Ref = args[2]
 	}
 	did := syntax.DID(ts.Getenv(args[0] + "_did"))
-	ts.Check(repo.TakeDown(context.Background(), w.server.blobs, did, m, func(ctx context.Context, m repo.TakedownBlob) (repodb.Blob, error) {
-		return mailbox.Ask(ctx, w.server.repos.Of(did.String()), m)
-	}))
+	ts.Check(repo.TakeDown(context.Background(), w.server.blobs, w.server.repos.Of(did.String()), did, m))
 }
 
 // bodyOf is what a BODY stands for.

@@ -14,6 +14,8 @@ var (
 	ErrNotYours = errors.New("atproto: the repository belongs to another account")
 	// ErrNoAccount: the request names a repository that no account has.
 	ErrNoAccount = errors.New("atproto: account not found")
+	// ErrWrongPassword: of the account that is named by its DID.
+	ErrWrongPassword = errors.New("atproto: wrong password")
 	// ErrLongPassword: no account has a password of that length.
 	ErrLongPassword = errors.New("atproto: password is too long")
 	// ErrHandleNotFound: a handle under one of this server's domains that nobody has.

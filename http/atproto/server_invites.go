@@ -185,4 +185,6 @@ func inviteCodes(all []account.UsedInvite) []InviteCode {
 }
 
 // datetime is a time as lexicons write it.
+func datetimeNow() string { return datetime(time.Now()) }
+
 func datetime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }

@@ -2,15 +2,13 @@ package atproto
 
 import (
 	"context"
-	"encoding/json"
-	"slices"
+	"errors"
 
-	atid "github.com/bluesky-social/indigo/atproto/identity"
+	"github.com/bluesky-social/indigo/atproto/syntax"
 
-	"troupe/actors/account"
-	"troupe/actors/identity"
 	"troupe/actors/mailbox"
 	"troupe/actors/repo"
+	"troupe/actors/saga"
 	"troupe/http/auth"
 	"troupe/http/xrpc"
 )
@@ -39,7 +37,7 @@ func (h Server) CheckAccountStatus(ctx context.Context, who auth.Session, _ xrpc
 	if err != nil {
 		return AccountStatusOut{}, err
 	}
-	valid, err := h.validDID(ctx, a)
+	valid, err := h.residesHere(ctx, a.DID)
 	return AccountStatusOut{
 		Activated: a.Active(), ValidDID: valid,
 		RepoCommit: cidText(n.Commit.CID), RepoRev: n.Commit.Rev.String(), RepoBlocks: n.Blocks,
@@ -47,35 +45,15 @@ func (h Server) CheckAccountStatus(ctx context.Context, who auth.Session, _ xrpc
 	}, err
 }
 
-// validDID reports whether the DID document leads here: it names this server,
-// the key that the account signs with here, and its handle. The document is
-// fetched anew: who asks has just changed it. One that cannot be had is not valid.
-func (s *Service) validDID(ctx context.Context, a account.Account) (bool, error) {
-	doc, err := mailbox.Ask(ctx, s.IDs, identity.ResolveDIDRaw{DID: a.DID, Fresh: true})
-	if err != nil {
-		return false, ctx.Err()
+// residesHere reports whether the DID leads here: what an activation asks. The
+// network is asked anew, since who wants to know has just changed it; a document
+// that cannot be had is not valid.
+func (s *Service) residesHere(ctx context.Context, did syntax.DID) (bool, error) {
+	err := s.Residence.Check(ctx, did)
+	for _, no := range []error{saga.ErrNoDocument, saga.ErrDocumentUnknown, saga.ErrNoRotationKey, saga.ErrWrongEndpoint, saga.ErrWrongKey} {
+		if errors.Is(err, no) {
+			return false, ctx.Err()
+		}
 	}
-	var parsed atid.DIDDocument
-	if json.Unmarshal(doc, &parsed) != nil {
-		return false, nil
-	}
-	key, err := mailbox.Ask(ctx, s.repo(a.DID), repo.SigningKey{})
-	if err != nil {
-		return false, err
-	}
-	return s.hostedHere(parsed) && signsWith(parsed, key) && declaredHandle(doc) == a.Handle, nil
-}
-
-// hostedHere reports whether the document names this server as the account's PDS.
-func (s *Service) hostedHere(doc atid.DIDDocument) bool {
-	return slices.ContainsFunc(doc.Service, func(v atid.DocService) bool {
-		return (v.ID == "#atproto_pds" || v.ID == doc.DID.String()+"#atproto_pds") &&
-			v.Type == "AtprotoPersonalDataServer" && v.ServiceEndpoint == s.URL
-	})
-}
-
-// signsWith reports whether the document names key, a did:key, as the account's.
-func signsWith(doc atid.DIDDocument, key string) bool {
-	declared, err := identity.SigningKey(&doc, identity.FragmentAtproto)
-	return err == nil && declared.DIDKey() == key
+	return err == nil, err
 }

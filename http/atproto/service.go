@@ -20,27 +20,28 @@ import (
 
 // Service is what the handlers of every namespace ask.
 type Service struct {
-	DID      syntax.DID
-	URL      string   // of this server, as DID documents name it
-	Domains  []string // handle domains, with their leading dot
-	Index    *account.Index
-	Accounts mailbox.Address[*account.Accounts]
-	Private  *account.Reads
-	SignIns  *account.SignIns
-	Tokens   account.Tokens
-	Emails   account.EmailRules // which addresses are taken
-	Sagas    mailbox.Address[*saga.Sagas]
-	Repos    *mailbox.Router[*repo.Repo]
-	Log      sequencing.Log // heads, for reads that wake nobody
-	IDs      mailbox.Address[*identity.Identities]
-	Foreign  Foreign // nil: nothing is known of other servers' accounts
-	Lexicons *lexicon.Catalog
-	Types    RecordTypes // of records that Lexicons does not know; nil: none
-	Logger   *slog.Logger
-	Blobs    blob.Store
-	SpoolDir string         // where uploads are collected
-	Imports  *repo.Importer // nil: repositories are not taken in
-	SignUps  *rate.SignUps  // bounds how many accounts are made; nil: any number
+	DID       syntax.DID
+	URL       string   // of this server, as DID documents name it
+	Domains   []string // handle domains, with their leading dot
+	Index     *account.Index
+	Accounts  mailbox.Address[*account.Accounts]
+	Private   *account.Reads
+	SignIns   *account.SignIns
+	Tokens    account.Tokens
+	Emails    account.EmailRules // which addresses are taken
+	Sagas     mailbox.Address[*saga.Sagas]
+	Residence saga.Residence // where DIDs of this server's accounts lead
+	Repos     *mailbox.Router[*repo.Repo]
+	Log       sequencing.Log // heads, for reads that wake nobody
+	IDs       mailbox.Address[*identity.Identities]
+	Foreign   Foreign // nil: nothing is known of other servers' accounts
+	Lexicons  *lexicon.Catalog
+	Types     RecordTypes // of records that Lexicons does not know; nil: none
+	Logger    *slog.Logger
+	Blobs     blob.Store
+	SpoolDir  string         // where uploads are collected
+	Imports   *repo.Importer // nil: repositories are not taken in
+	SignUps   *rate.SignUps  // bounds how many accounts are made; nil: any number
 
 	Invites        InviteRules
 	BlobLimit      int64

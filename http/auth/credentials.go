@@ -76,8 +76,9 @@ func (e UnknownScheme) Error() string { return "Unsupported authorization type: 
 
 // scopes that a method of the given class takes.
 var (
-	standard     = []account.Scope{account.ScopeAccess, account.ScopeAppPass, account.ScopeAppPassPrivileged}
-	full         = []account.Scope{account.ScopeAccess}
-	withQueued   = slices.Concat(standard, []account.Scope{account.ScopeSignupQueued})
-	withTakedown = slices.Concat(standard, []account.Scope{account.ScopeTakendown})
+	standard       = []account.Scope{account.ScopeAccess, account.ScopeAppPass, account.ScopeAppPassPrivileged}
+	full           = []account.Scope{account.ScopeAccess}
+	fullOrTakedown = []account.Scope{account.ScopeAccess, account.ScopeTakendown}
+	withQueued     = slices.Concat(standard, []account.Scope{account.ScopeSignupQueued})
+	withTakedown   = slices.Concat(standard, []account.Scope{account.ScopeTakendown})
 )

@@ -47,6 +47,13 @@ func (v *Verifier) AsFull(c *xrpc.Call) (Owner, error) {
 	return Owner{s}, err
 }
 
+// AsFullLeaver is AsFull for methods that the owner of a taken-down account may use
+// to leave.
+func (v *Verifier) AsFullLeaver(c *xrpc.Call) (Owner, error) {
+	s, err := v.session(c, fullOrTakedown)
+	return Owner{s}, err
+}
+
 // AsWriter asks for a session that may write. Whether its account may write
 // now is looked up when the request names the repository.
 func (v *Verifier) AsWriter(c *xrpc.Call) (Writer, error) {
