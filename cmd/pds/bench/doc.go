@@ -29,6 +29,9 @@
 // beside its data. The reference server is installed in the state directory by
 // [InstallReference], and its data stays there: it signs up few a second.
 //
+// The app view of the scenario proxy is part of this process, and what it costs is
+// the generator's own.
+//
 // A repository that is imported lies in a temporary file during its scenario.
 //
 // # Errors

@@ -3,6 +3,7 @@ package bench
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -87,6 +88,18 @@ func (f *fakePDS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "repo.describeRepo":
 		pub, _ := f.key.PublicKey()
 		fmt.Fprintf(w, `{"didDoc":{"verificationMethod":[{"id":"did:plc:one#atproto","publicKeyMultibase":%q}]}}`, pub.Multibase())
+	case "/xrpc/" + proxiedMethod:
+		if r.Header.Get("Authorization") == "" || r.URL.RawQuery != "limit=50" {
+			refuse(w, 400, "InvalidRequest")
+			return
+		}
+		answer, err := http.Get(os.Getenv("PDS_BSKY_APP_VIEW_URL") + r.URL.Path)
+		if err != nil {
+			refuse(w, 502, "UpstreamFailure")
+			return
+		}
+		defer answer.Body.Close()
+		io.Copy(w, answer.Body)
 	case "repo.uploadBlob":
 		f.uploadBlob(w, r)
 	case "sync.getBlob":

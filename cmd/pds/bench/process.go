@@ -33,7 +33,8 @@ type Process struct {
 	tenth    bool // prepare a tenth of what others are given to work off
 	// command makes it anew for each start; awake is how many accounts it may
 	// keep open, 0 its own choice.
-	command func(awake int) *exec.Cmd
+	command  func(awake int) *exec.Cmd
+	settings []string // NAME=value, besides those that every start has
 
 	cmd     *exec.Cmd
 	log     bytes.Buffer // standard error; read when the process has ended
@@ -67,6 +68,7 @@ func freePorts(ports ...*int) error {
 func (p *Process) start(ctx context.Context, awake int) error {
 	p.log.Reset()
 	p.cmd = p.command(awake)
+	p.cmd.Env = append(p.cmd.Env, p.settings...)
 	p.cmd.Stderr = &p.log
 	p.cmd.SysProcAttr = ownGroup()
 	begin := time.Now()

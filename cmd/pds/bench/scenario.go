@@ -36,6 +36,7 @@ var scenarios = []scenario{
 	{name: "get-latest-commit", help: "getLatestCommit", run: getLatestCommit},
 	{name: "list-repos", help: "listRepos, pages of 500", run: listRepos},
 	{name: "get-session", help: "getSession: the price of a token", run: getSession},
+	{name: "proxy", started: true, help: "a query that goes to an app view, beside the same query asked there directly, by 1, 64 and 512 clients", run: proxied},
 	{name: "create-session", unit: "sessions", help: "createSession: a password is hashed", run: createSession},
 	{name: "create-account", unit: "accounts", help: "createAccount, with a PLC operation", run: createAccount},
 	{name: "get-repo", usual: true, bytes: true, unit: "exports", help: "getRepo of one large repository by two readers", run: getRepo},

@@ -44,6 +44,24 @@ func TestSizesOfAStartedServer(t *testing.T) {
 	}
 }
 
+// The server is told of the app view, asks it, and forgets it afterwards.
+func TestProxied(t *testing.T) {
+	p, err := StartServer(t.Context(), self(t), t.TempDir(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Stop()
+	row := runOne(t, quick(t, p.Server("fake")), "proxy")
+	if row.Failed != "" || row.Ops == 0 || len(row.Errors) > 0 || p.settings != nil {
+		t.Errorf("%+v", row)
+	}
+	for _, name := range []string{"1 clients /s", "64 clients direct /s", "512 clients /s"} {
+		if f := figureOf(row, name); f.Value <= 0 {
+			t.Errorf("%s: %+v", name, row.Figures)
+		}
+	}
+}
+
 func TestOnDisk(t *testing.T) {
 	dir := t.TempDir()
 	empty, err := onDisk(dir)
