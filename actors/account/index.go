@@ -1,6 +1,7 @@
 package account
 
 import (
+	"iter"
 	"sync/atomic"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
@@ -41,6 +42,22 @@ func (x *Index) ByHandle(h syntax.Handle) (Account, bool) {
 
 // Len is the number of accounts.
 func (x *Index) Len() int { return x.now.Load().byDID.len }
+
+// DIDs goes over all accounts, in no order. It may take its time: it holds no moment
+// of the index, and so may or may not see accounts that come or go meanwhile.
+func (x *Index) DIDs() iter.Seq[syntax.DID] {
+	return func(yield func(syntax.DID) bool) {
+		for i := range fanout {
+			for j := range fanout {
+				for _, e := range x.now.Load().byDID.leaf(i, j) {
+					if !yield(e.key) {
+						return
+					}
+				}
+			}
+		}
+	}
+}
 
 // reset replaces everything. Only the accounts actor publishes.
 func (x *Index) reset(all []Account) {

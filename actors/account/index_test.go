@@ -49,6 +49,16 @@ func TestIndexModel(t *testing.T) {
 		if x.Len() != len(byDID) {
 			t.Errorf("%s: %d accounts, want %d", when, x.Len(), len(byDID))
 		}
+		seen := map[syntax.DID]bool{}
+		for did := range x.DIDs() {
+			if _, ok := byDID[did]; !ok || seen[did] {
+				t.Errorf("%s: %s is gone over, and is not there or twice", when, did)
+			}
+			seen[did] = true
+		}
+		if len(seen) != len(byDID) {
+			t.Errorf("%s: %d accounts are gone over, want %d", when, len(seen), len(byDID))
+		}
 		for i := range 400 {
 			d, h := syntax.DID(fmt.Sprintf("did:plc:%d", i)), syntax.Handle(fmt.Sprintf("h%d.test", i))
 			want, exists := byDID[d]

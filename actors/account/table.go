@@ -40,15 +40,20 @@ func place[K ~string](key K) (i, j int) {
 
 func (t table[K, V]) get(key K) (v V, ok bool) {
 	i, j := place(key)
-	if t.root == nil || t.root[i] == nil || t.root[i][j] == nil {
-		return v, false
-	}
-	l := *t.root[i][j]
+	l := t.leaf(i, j)
 	at, ok := l.find(key)
 	if ok {
 		v = l[at].value
 	}
 	return v, ok
+}
+
+// leaf is the entries of one place.
+func (t table[K, V]) leaf(i, j int) leaf[K, V] {
+	if t.root == nil || t.root[i] == nil || t.root[i][j] == nil {
+		return nil
+	}
+	return *t.root[i][j]
 }
 
 // with returns the table after the changes, in their order. What one call

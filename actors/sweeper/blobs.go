@@ -42,6 +42,19 @@ func (w *work) blobs() error {
 	return w.outcome()
 }
 
+// everybody goes round all accounts, for those rows of which nobody would hear: where
+// the process died between the row of an account's first upload and its bytes, the store
+// has never heard of the account.
+func (w *work) everybody() error {
+	for did := range w.EachAccount {
+		w.account(did)
+		if !w.pause() {
+			break
+		}
+	}
+	return w.outcome()
+}
+
 // account sweeps one account's uploads. It reports whether there is such an account:
 // bytes of any other are not touched, they may be all that is left of it. Only what came
 // in while an account was being deleted goes, if nobody has it by now.

@@ -28,6 +28,7 @@ func choresOf(o *Options) (all []chore) {
 	rows := o.Blobs != nil && o.SweepBlobs != nil && o.OrphanBlobs != nil
 	add(rows, chore{Uploads, time.Hour, time.Hour, (*work).uploads})
 	add(rows, chore{Blobs, 30 * time.Minute, 24 * time.Hour, (*work).blobs})
+	add(rows && o.EachAccount != nil, chore{Everybody, 3 * time.Hour, 7 * 24 * time.Hour, (*work).everybody})
 	add(o.SweepExpired != nil, chore{Rows, 10 * time.Minute, 6 * time.Hour, (*work).rows})
 	add(o.TrimIdentities != nil, chore{Identities, 15 * time.Minute, 6 * time.Hour, (*work).identities})
 	add(o.ListOverdue != nil && o.DeleteOverdue != nil, chore{Accounts, 20 * time.Minute, time.Hour, (*work).accounts})

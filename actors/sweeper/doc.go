@@ -10,6 +10,7 @@
 //
 //	uploads     hourly     uploads since the start that no record used in time
 //	blobs       daily      the same, and bytes without a row, of every account that has bytes
+//	everybody   weekly     the first of these, of every account
 //	rows        6-hourly   account.sqlite: refresh tokens, e-mail tokens, mail
 //	identities  6-hourly   did_cache.sqlite
 //	accounts    hourly     deactivated accounts whose owner said when they are to go
@@ -25,7 +26,8 @@
 //
 // # On disk
 //
-// Nothing of its own. What is forgotten with the process is found by the daily round.
+// Nothing of its own. What is forgotten with the process is found by the daily round, and
+// by the weekly one where an account's first upload never came to any bytes.
 //
 // # Errors
 //
@@ -41,7 +43,8 @@
 // wakes the accounts that the store has bytes of, one at a time, with a pause between
 // any two. So a round costs a thousandth of a second of work per account and lasts as
 // long as it lasts: fifty milliseconds each, at a hundred thousand accounts an hour and
-// a half.
+// a half. The weekly round wakes the others too: a row without bytes harms nobody, and
+// is an account's only once.
 //
 // The row is swept and not the file: an owner marks the row as deleting before bytes go,
 // so an upload of the same bytes meanwhile waits for the end of that. Bytes without a row

@@ -76,6 +76,47 @@ func TestTheDailyRound(t *testing.T) {
 	})
 }
 
+// A row whose bytes never came, in an account that the store has nothing of: the weekly
+// round finds it, and before that nobody does.
+func TestTheWeeklyRound(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.locked(func() {
+			for i := range 5 {
+				w.owner(did(i)).rows[cidOf(i)] = time.Now()
+			}
+			w.unseen = true
+		})
+		left := func() (n int) {
+			w.locked(func() {
+				for _, o := range w.owners {
+					n += len(o.rows)
+				}
+			})
+			return n
+		}
+		time.Sleep(4 * time.Hour)
+		if n := left(); n != 5 {
+			t.Errorf("%d of 5 are left of what is too young", n)
+		}
+		time.Sleep(6 * 24 * time.Hour)
+		if n := left(); n != 5 {
+			t.Errorf("%d of 5 are left before the week is over", n)
+		}
+		time.Sleep(2 * 24 * time.Hour)
+		if n := left(); n != 0 {
+			t.Errorf("%d rows are left", n)
+		}
+	}, func(o *Options) {
+		o.EachAccount = func(yield func(syntax.DID) bool) {
+			for i := range 5 {
+				if !yield(did(i)) {
+					return
+				}
+			}
+		}
+	})
+}
+
 // An account that cannot be swept keeps nobody else from it, and is not forgotten.
 func TestOneAccountFails(t *testing.T) {
 	inWorld(t, func(w *world) {

@@ -3,6 +3,7 @@ package sweeper
 import (
 	"context"
 	"errors"
+	"iter"
 	"log/slog"
 	"time"
 
@@ -21,6 +22,7 @@ type Chore string
 const (
 	Uploads    Chore = "uploads"
 	Blobs      Chore = "blobs"
+	Everybody  Chore = "everybody"
 	Rows       Chore = "rows"
 	Identities Chore = "identities"
 	Trash      Chore = "trash"
@@ -54,6 +56,7 @@ type Options struct {
 	Blobs       blob.Store
 	SweepBlobs  func(context.Context, syntax.DID, repo.SweepBlobs) (int64, error)
 	OrphanBlobs func(context.Context, syntax.DID, repo.OrphanBlobs) ([]cid.Cid, error)
+	EachAccount iter.Seq[syntax.DID] // of this server
 
 	SweepExpired   func(context.Context, account.SweepExpired) (account.Expired, error)
 	TrimIdentities func(context.Context) (int, error)

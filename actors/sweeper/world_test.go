@@ -52,8 +52,9 @@ type world struct {
 	most   int
 	takes  time.Duration // an owner's answer, whatever becomes of the question; 0: a moment
 	panics int
-	tokens int // refresh tokens that ended, of which some
-	piece  int // go at a time
+	unseen bool // the store has nothing of anybody
+	tokens int  // refresh tokens that ended, of which some
+	piece  int  // go at a time
 	trims  []int
 
 	at      mailbox.Address[*Sweeper]
@@ -159,6 +160,9 @@ func (w *world) orphanBlobs(ctx context.Context, d syntax.DID, m repo.OrphanBlob
 func (w *world) Accounts(context.Context) iter.Seq2[syntax.DID, error] {
 	w.mu.Lock()
 	all := slices.Sorted(maps.Keys(w.owners))
+	if w.unseen {
+		all = nil
+	}
 	w.mu.Unlock()
 	return func(yield func(syntax.DID, error) bool) {
 		for _, d := range append(all, did(999_999)) { // bytes of nobody

@@ -27,6 +27,7 @@ func (s *Server) startSweeper(system *mailbox.System, ids mailbox.Address[*ident
 		OrphanBlobs: func(ctx context.Context, did syntax.DID, m repo.OrphanBlobs) ([]cid.Cid, error) {
 			return mailbox.Ask(ctx, s.repos.Of(did.String()), m)
 		},
+		EachAccount: s.index.DIDs(),
 		SweepExpired: func(ctx context.Context, m account.SweepExpired) (account.Expired, error) {
 			return mailbox.Ask(ctx, s.accounts, m)
 		},
