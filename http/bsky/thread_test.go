@@ -176,6 +176,30 @@ func TestOwnThread(t *testing.T) {
 	}
 }
 
+// A thread may be deeper than anything that a lexicon check takes.
+func TestGraftIntoADeepThread(t *testing.T) {
+	a := bobURI("a")
+	above, below := bobNode("root"), bobNode("x")
+	for range 100 {
+		above = strings.Replace(bobNode("up"), `"threadContext"`, `"parent":`+above+`,"threadContext"`, 1)
+		below = bobNode("down", below)
+	}
+	thread := strings.TrimSuffix(bobNode("a", below), "}") + `,"parent":` + above + `}`
+	w := newWorld(t, written(t, "", false, plainPost("0", replyTo(a, bobURI("x"))), plainPost("1", replyTo(a, a))))
+	got, err := w.threadAnswer(t.Context(), []byte(answer(thread)), 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var top struct{ Thread json.RawMessage }
+	if err := json.Unmarshal(got, &top); err != nil {
+		t.Fatal(err)
+	}
+	want := "root<" + strings.Repeat("up<", 100) + "a(1 " + strings.Repeat("down(", 100) + "x(0)" + strings.Repeat(")", 101)
+	if got := outline(t, top.Thread); got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
 func TestBrokenThreads(t *testing.T) {
 	w := newWorld(t, written(t, "", false, plainPost("0", replyTo(bobURI("a"), bobURI("a")))))
 	good := answer(bobNode("a"))
