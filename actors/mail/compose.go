@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strings"
 	texttemplate "text/template"
+	"time"
 	"unicode"
 )
 
@@ -173,4 +174,13 @@ func (b Brand) Samples() (all []Sample, err error) {
 		all = append(all, Sample{name, m})
 	}
 	return all, nil
+}
+
+// Test is a mail that shows whether mail arrives.
+func (b Brand) Test(to string, from mail.Address, now time.Time) (Message, error) {
+	data, err := json.Marshal(Content{Subject: "Test mail", Text: []string{"This is a test. Mail of " + b.Service + " arrives here."}})
+	if err != nil {
+		return Message{}, err
+	}
+	return b.Compose(Letter{To: to, Template: "notice", Data: data, Written: now}, from)
 }

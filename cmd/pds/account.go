@@ -18,9 +18,10 @@ import (
 // accountCommand is `pds account`.
 type accountCommand struct {
 	operator.AccountCommands
-	Export    accountExportCommand  `cmd:"" help:"Export one account, complete and verified, into a folder: repository, blobs, preferences, DID document. May be stopped and run again."`
-	Check     accountCheckCommand   `cmd:"" help:"Read an export from the first to the last byte. Exit code 1 if anything is damaged or missing."`
-	MigrateIn accountMigrateCommand `cmd:"" name:"migrate-in" help:"Move an account from another server, or out of an export, to a server that runs. May be stopped and run again."`
+	RemoveFactors removeFactorsCommand  `cmd:"" name:"remove-factors" help:"Remove the second factors of an account whose owner has lost them. The server must not run meanwhile."`
+	Export        accountExportCommand  `cmd:"" help:"Export one account, complete and verified, into a folder: repository, blobs, preferences, DID document. May be stopped and run again."`
+	Check         accountCheckCommand   `cmd:"" help:"Read an export from the first to the last byte. Exit code 1 if anything is damaged or missing."`
+	MigrateIn     accountMigrateCommand `cmd:"" name:"migrate-in" help:"Move an account from another server, or out of an export, to a server that runs. May be stopped and run again."`
 }
 
 // who asks for what was not given.

@@ -22,6 +22,7 @@ type commands struct {
 	Bench   benchCommand     `cmd:"" help:"Load a server from the outside and report what it did and what that cost. It writes to the server it is pointed at."`
 	Fsck    fsckCommand      `cmd:"" help:"Check a data directory at rest. Changes nothing. Exit code 0: sound, 1: findings, 2: could not look."`
 	Crash   crashtestCommand `cmd:"" name:"crashtest" help:"Crash a server of its own again and again, and check that it keeps its word. Exit code 1 if it did not."`
+	Mail    mailCommand      `cmd:"" help:"Commands about mail."`
 	Blobs   blobsCommand     `cmd:"" help:"Commands about blobs."`
 	Account accountCommand   `cmd:"" help:"Accounts: look after those of a running server, export one, move one."`
 	Invite  inviteCommand    `cmd:"" help:"Invite codes of a running server."`

@@ -82,3 +82,26 @@ func (w *scriptWorld) totpVerb(ts *testscript.TestScript, args []string) {
 		ts.Check(err)
 	}
 }
+
+// keepCodeVerb sets $code to the code in what was printed last.
+func (w *scriptWorld) keepCodeVerb(ts *testscript.TestScript, _ []string) {
+	code := mailedCode.FindString(ts.ReadFile("stdout"))
+	if code == "" {
+		ts.Fatalf("no code was printed")
+	}
+	ts.Setenv("code", code)
+}
+
+// mailTriedVerb waits until a mail has been tried.
+func (w *scriptWorld) mailTriedVerb(ts *testscript.TestScript, args []string) {
+	id, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	for {
+		due, err := mailbox.Ask(context.Background(), w.server.accounts, account.DueMail{Limit: 100})
+		ts.Check(err)
+		if !slices.ContainsFunc(due.Mail, func(m account.Mail) bool { return m.ID == account.MailID(id) && m.Attempts == 0 }) {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}

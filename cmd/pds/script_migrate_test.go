@@ -69,7 +69,8 @@ func (w *scriptWorld) pdsVerb(ts *testscript.TestScript, args []string) {
 	ctx := context.Background()
 	c.Account.Export.in, c.Account.Export.out, c.Account.Export.progress = nothing, &out, &out
 	c.Account.MigrateIn.in, c.Account.MigrateIn.out = nothing, &out
-	c.Account.Check.out = &out
+	c.Account.Check.out, c.Account.RemoveFactors.out = &out, &out
+	c.Mail.List.out, c.Mail.Show.out, c.Mail.Test.out = &out, &out, &out
 	c.Audit.out = &out
 	k, err := kong.New(&c, kong.Name("pds"), kong.Vars{"version": version}, kong.BindTo(ctx, (*context.Context)(nil)), kong.Writers(&out, &out))
 	ts.Check(err)
