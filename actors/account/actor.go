@@ -112,6 +112,8 @@ func (a *Accounts) Receive(t *mailbox.Turn) {
 	switch m := t.Message().(type) {
 	case ReserveSignup:
 		mailbox.Later(a, t, m, write(a, reserveSignup))
+	case ReserveHandle:
+		mailbox.Later(a, t, m, write(a, reserveHandle))
 	case InsertAccount:
 		mailbox.Later(a, t, m, a.insertAccount)
 	case BeginSaga:

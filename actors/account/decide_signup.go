@@ -45,10 +45,7 @@ func (b *batch) free(m ReserveSignup, held []accountdb.Reservation) error {
 			return ErrInvite
 		}
 	}
-	_, taken, err := b.ActorByHandle(m.Handle)
-	for _, r := range held {
-		taken = taken || r.Handle == m.Handle
-	}
+	taken, err := b.handleTaken(m.Handle, m.Saga.DID, held)
 	if err != nil || taken {
 		return either(err, ErrHandleTaken)
 	}

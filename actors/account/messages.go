@@ -25,6 +25,15 @@ type ReserveSignup struct {
 	Invite InviteCode // "": none
 }
 
+// ReserveHandle begins a story that gives an account another handle, and claims
+// the handle for it. It is answered with [ErrNotFound], [ErrUnderWay],
+// [ErrHandleTaken].
+type ReserveHandle struct {
+	mailbox.To[*Accounts, Done]
+	Saga   Saga // of a hosted DID
+	Handle syntax.Handle
+}
+
 // InsertAccount turns a reservation into an account, records the use of the
 // invite and opens a session, in one transaction with the story's next step.
 // Asked again it changes nothing and gives the same answer.

@@ -86,14 +86,10 @@ func decideActivate(s State, m Activate, at Moment, now time.Time) (Decision, er
 	d := Decision{Next: s}
 	signed, err := signedBy(s.Block, at.Key)
 	if err == nil && !signed {
-		var w = writeDecider{edit: s.Tree.Edit(), records: map[cid.Cid][]byte{}}
-		d, err = w.decide(s, at)
+		d, err = decideResign(s, at)
 	}
 	if err != nil {
 		return Decision{}, err
-	}
-	for i := range d.Entries {
-		d.Entries[i].Visibility = sequencing.Internal
 	}
 	d.Next.Status = sequencing.StatusActive
 	entry := accountEntry(d.Next, now)

@@ -40,15 +40,12 @@ func decideResign(s State, at Moment) (Decision, error) {
 // has signed the head already, a commit by it, then identity and sync.
 func decideRotate(s State, handle syntax.Handle, at Moment, now time.Time) (Decision, error) {
 	d := Decision{Next: s}
-	public, err := at.Key.PublicKey()
+	signed, err := signedBy(s.Block, at.Key)
+	if err == nil && !signed {
+		d, err = decideResign(s, at)
+	}
 	if err != nil {
 		return Decision{}, err
-	}
-	head, err := commit.Parse(s.Block)
-	if err != nil || head.Verify(public) != nil {
-		if d, err = decideResign(s, at); err != nil {
-			return Decision{}, err
-		}
 	}
 	d.Entries = append(d.Entries, identityEntry(d.Next, handle, now))
 	d.Changes = append(d.Changes, nil)

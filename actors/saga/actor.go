@@ -90,6 +90,12 @@ func (s *Sagas) Receive(t *mailbox.Turn) {
 		mailbox.Later(s, t, m, story(s, kindDeactivate, func(m Deactivate) syntax.DID { return m.DID }))
 	case Moderate:
 		mailbox.Later(s, t, m, story(s, kindModerate, func(m Moderate) syntax.DID { return m.DID }))
+	case ChangeHandle:
+		mailbox.Later(s, t, m, story(s, kindHandle, func(m ChangeHandle) syntax.DID { return m.DID }))
+	case SubmitPLC:
+		mailbox.Later(s, t, m, story(s, kindSubmit, func(m SubmitPLC) syntax.DID { return m.DID }))
+	case RotateKey:
+		mailbox.Later(s, t, m, story(s, kindRotate, func(m RotateKey) syntax.DID { return m.DID }))
 	}
 }
 

@@ -2,7 +2,6 @@ package saga
 
 import (
 	"context"
-	"log/slog"
 	"time"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
@@ -64,8 +63,8 @@ func (w *change) activate(m Activate) error {
 		handle = syntax.HandleInvalid
 	}
 	w.o.probe("activate")
-	_, err = tellRepo(w, repo.Activate{Handle: handle})
-	return w.follow(err)
+	_, err = tellRepo(w.teller, repo.Activate{Handle: handle})
+	return w.stood(err)
 }
 
 func (w *change) deactivate(m Deactivate) error {
@@ -106,27 +105,24 @@ func (w *change) now() time.Time { return w.o.Now().UTC().Truncate(time.Microsec
 // stand makes the change: one append, announced as #account.
 func (w *change) stand(s sequencing.Standing) error {
 	w.o.probe("stand")
-	_, err := tellRepo(w, repo.SetStatus{Standing: s})
-	return w.follow(err)
+	_, err := tellRepo(w.teller, repo.SetStatus{Standing: s})
+	return w.stood(err)
 }
 
-// follow has the accounts actor take in what the log says now, so that whoever
-// is answered finds it. Where that fails it does so a little later, of itself.
-func (w *change) follow(err error) error {
+// stood ends a change that was appended.
+func (w *change) stood(err error) error {
 	if err != nil {
 		return err
 	}
 	w.o.probe("stood")
-	if _, err := query(w.teller, account.CatchUp{}); err != nil {
-		w.o.Logger.Warn("accounts did not follow a change", w.attrs(slog.Any("error", err))...)
-	}
+	w.follow()
 	w.o.probe("followed")
 	return nil
 }
 
 // tellRepo asks the account's repo actor, and not with the client's context: an
 // append that has begun ends.
-func tellRepo[R any, M mailbox.Message[*repo.Repo, R]](w *change, m M) (R, error) {
+func tellRepo[R any, M mailbox.Message[*repo.Repo, R]](w *teller, m M) (R, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), askLimit)
 	defer cancel()
 	return mailbox.Ask(ctx, w.o.Repos.Of(w.row.DID.String()), m)

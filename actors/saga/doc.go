@@ -99,6 +99,31 @@
 // is answered with [ErrUnfinished] and tried again, with growing pauses, until
 // it works.
 //
+// A newcomer may also get a did:web of the handle, if the operator offers that:
+// nothing is sent, the account starts active, and this server answers for the DID
+// from then on (http/web). Such a DID is given once: the log remembers it after the
+// account is deleted. A DID that is brought along gets the signing key that was
+// reserved for it, if there is one, so that its document can name it before.
+//
+// # Changes of an identity
+//
+//	ChangeHandle  the handle is held → PLC operation → #identity → handle.go
+//	              the accounts actor gives it to the account
+//	SubmitPLC     the owner's operation is judged → sent → #identity   submit.go
+//	RotateKey     key.next is sealed, writes held → PLC operation →    rotate.go
+//	              key.next is key, the head signed by it, #identity,
+//	              #sync → writes go on
+//
+// All of them send a stored operation by the rule above, in operation.go, and settle
+// by reading: is this very operation in the DID's log? Then the rest is done, else,
+// after Settle, nothing has happened. Nothing is sent where the directory says
+// already what it shall; the announcement is made all the same. A did:web has no
+// directory: its owner's document must say it first ([ErrNotConfigured]), and where
+// this server answers for it there is nothing to say.
+//
+// While the outcome of a rotation is open the account cannot write: whichever key
+// signed, somebody would refuse it.
+//
 // # Ownership
 //
 // [Sagas] owns the list of stories under way, their timers and the lines before
@@ -130,6 +155,11 @@
 //
 // The use of the invite is held with the names. Counting it when the account is
 // inserted would let two sign-ups make two DIDs for one use.
+//
+// The PLC operation is made after the row is stored and read again only from there:
+// two operations on the same predecessor are two different ones, and only one can be
+// looked for. Rejected: keeping a handle that was given up for its last owner; names
+// in use elsewhere are looked up by DID, and a server cannot tell who comes back.
 //
 // A folder that exists before the DID is reserved is somebody's, and the sign-up
 // is refused. So undoing may remove the folder, and still refuses to where it

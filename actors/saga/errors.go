@@ -13,7 +13,12 @@ var (
 	ErrPasswordRequired  = errors.New("saga: a password is required")
 	ErrHandleNotResolved = errors.New("saga: handle did not resolve to the DID")
 	ErrRefused           = errors.New("saga: the PLC directory refused the DID") // with the directory's words
-	ErrBusy              = errors.New("saga: too many requests of this kind")
+	// ErrNotConfigured: the document of a did:web, which only its owner can change,
+	// does not say what it would have to.
+	ErrNotConfigured = errors.New("saga: the DID document does not say so")
+	// ErrUnknownKey: the key is neither the account's nor reserved for it.
+	ErrUnknownKey = errors.New("saga: no such key is reserved")
+	ErrBusy       = errors.New("saga: too many requests of this kind")
 	// ErrBusyAccount: another story of the account is being told; later it is not.
 	ErrBusyAccount = account.ErrUnderWay
 )
@@ -40,4 +45,13 @@ var (
 	ErrUnfinished = errors.New("saga: the account is still being made")
 	// ErrDeleting: the account is going to be deleted, and is not yet.
 	ErrDeleting = errors.New("saga: the account is being deleted")
+	// ErrUnsettled: the PLC directory has the change, and this server is going to
+	// follow it.
+	ErrUnsettled = errors.New("saga: the change is not in force here yet")
 )
+
+// BadOperation refuses a PLC operation that would leave the account without what
+// it needs to live here. Reason is a sentence for its author.
+type BadOperation struct{ Reason string }
+
+func (e BadOperation) Error() string { return "saga: PLC operation: " + e.Reason }

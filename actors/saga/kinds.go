@@ -24,6 +24,9 @@ var kinds = map[Kind]kind{
 	kindActivate:   {plot: newChange, alone: true},
 	kindDeactivate: {plot: newChange, alone: true},
 	kindModerate:   {plot: newChange, alone: true, urgent: true},
+	kindHandle:     {plot: newHandling, stored: true, alone: true},
+	kindSubmit:     {plot: newSubmission, stored: true, alone: true},
+	kindRotate:     {plot: newRotation, stored: true, alone: true},
 }
 
 // plot is what happens in the stories of a kind. Its methods run in the turn of

@@ -1,6 +1,7 @@
 package saga
 
 import (
+	"encoding/json"
 	"time"
 
 	"github.com/bluesky-social/indigo/atproto/atcrypto"
@@ -30,7 +31,50 @@ type SignUp struct {
 	Password string
 	Invite   account.InviteCode // "": none
 	Recovery atcrypto.PublicKey // the user's own rotation key; nil: none
-	DID      syntax.DID         // "": a new did:plc. Else a DID whose key signed the request: the account starts deactivated
+	HostDID  bool               // a new did:web, made of the handle, whose document this server answers; instead of a did:plc
+	DID      syntax.DID         // "": a new one. Else a DID whose key signed the request: the account starts deactivated
+}
+
+// ChangeHandle gives an account another handle, and announces its identity even
+// if it is the one it has. It is answered when the handle is in force.
+//
+// Refusals, in the order of their checks: account.ErrNotFound,
+// account.ErrInvalidHandle, account.ErrHandleNotAvailable, [ErrHandleNotResolved],
+// account.ErrHandleTaken, [ErrBusyAccount], [ErrNotConfigured] (the document of a
+// did:web names another handle), [ErrRefused]; and plc.ErrUnavailable, if the
+// directory cannot even be read. With [ErrUnconfirmed] and [ErrUnsettled] the
+// outcome is open: it comes into force, or nothing is left of it.
+type ChangeHandle struct {
+	mailbox.To[*Sagas, Done]
+	DID    syntax.DID
+	Handle string
+	Admin  bool // the operator asks: reserved names may be given
+}
+
+// SubmitPLC sends an operation that the owner of a did:plc signed, if the account
+// can live with it, and announces the identity.
+//
+// Refusals: account.ErrNotFound, [BadOperation], [ErrBusyAccount], [ErrRefused].
+// Open outcomes as with [ChangeHandle].
+type SubmitPLC struct {
+	mailbox.To[*Sagas, Done]
+	DID syntax.DID
+	Op  json.RawMessage
+}
+
+// RotateKey gives an account another signing key: one that is reserved for it, or
+// a new one. With the key that it has, that one is made known again: the PLC
+// directory is brought in line, and identity and head are announced. Writes of the
+// account are held meanwhile.
+//
+// Refusals: account.ErrNotFound, [ErrUnknownKey], [ErrBusyAccount],
+// [ErrNotConfigured] (the document of a did:web does not name the key),
+// [ErrRefused]. Open outcomes as with [ChangeHandle]; writes are refused until the
+// outcome is known.
+type RotateKey struct {
+	mailbox.To[*Sagas, Done]
+	DID syntax.DID
+	Key string // did:key; "": a new one
 }
 
 // Delete removes an account and everything that it has here. It is answered when

@@ -9,6 +9,7 @@ import (
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
 	"troupe/actors/account"
+	"troupe/actors/identity"
 	"troupe/actors/identity/plc"
 	"troupe/actors/mailbox"
 	"troupe/actors/repo"
@@ -43,6 +44,9 @@ type Options struct {
 	Residence Residence
 
 	InviteRequired bool
+
+	IDs      mailbox.Address[*identity.Identities]
+	Reserved *keys.Reserved // signing keys for accounts to come (none)
 
 	// CreateRepo asks the DID's repo actor for its creation chain.
 	CreateRepo func(context.Context, syntax.DID, repo.Create) (repo.Commit, error)

@@ -59,17 +59,22 @@ func (w *signup) prepare(in SignUp) (atcrypto.PrivateKeyExportable, error) {
 		d.Recovery = in.Recovery.DIDKey()
 	}
 	w.row.DID = in.DID
+	if in.HostDID {
+		if err := w.hostDID(); err != nil {
+			return nil, err
+		}
+	}
 	return w.prepareKey(in)
 }
 
 // prepareKey makes the signing key and, unless a DID was brought along, the
 // operation that creates one.
 func (w *signup) prepareKey(in SignUp) (atcrypto.PrivateKeyExportable, error) {
-	key, err := atcrypto.GeneratePrivateKeyK256()
+	key, err := w.newKey()
 	if err != nil {
 		return nil, fmt.Errorf("saga: signing key: %w", err)
 	}
-	if in.DID == "" {
+	if w.row.DID == "" {
 		public, err := key.PublicKey()
 		if err != nil {
 			return nil, fmt.Errorf("saga: signing key: %w", err)
@@ -92,6 +97,35 @@ func (w *signup) prepareKey(in SignUp) (atcrypto.PrivateKeyExportable, error) {
 		return nil, fmt.Errorf("saga: look for the account's folder: %w", err)
 	}
 	return key, nil
+}
+
+// hostDID makes the DID of the handle. One that was somebody's here before is not
+// given away again, whoever has the handle now: a DID is for ever.
+func (w *signup) hostDID() error {
+	did := w.o.Handles.HostedDID(w.Handle)
+	if did == "" {
+		return account.ErrUnsupportedDomain
+	}
+	if _, known, err := w.o.Log.Head(w.client, did); err != nil || known {
+		if err == nil {
+			err = account.ErrHandleTaken
+		}
+		return err
+	}
+	w.row.DID, w.Hosted = did, true
+	return nil
+}
+
+// newKey is the key that was reserved for a DID which is brought along, or a new one.
+func (w *signup) newKey() (atcrypto.PrivateKeyExportable, error) {
+	if w.row.DID == "" || w.o.Reserved == nil {
+		return atcrypto.GeneratePrivateKeyK256()
+	}
+	key, err := w.o.Reserved.For(w.row.DID)
+	if errors.Is(err, keys.ErrNoKey) {
+		return atcrypto.GeneratePrivateKeyK256()
+	}
+	return key, err
 }
 
 func (w *signup) dir() string { return keys.ActorDir(w.o.Actors, syntax.DID(w.row.DID)) }

@@ -1,10 +1,7 @@
 package saga
 
 import (
-	"encoding/json"
 	"errors"
-	"fmt"
-	"time"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
@@ -21,30 +18,31 @@ const (
 	stepReserved = "reserved"
 	// stepSending: the key is on the disk, and the operation may have been sent.
 	stepSending = "sending"
+	// stepTaken: the world knows what the story changes. What is left is this server.
+	stepTaken = "taken"
 	// stepInserted: the account rows exist. What is left is the repository.
 	stepInserted = "inserted"
 )
 
 // details are the data of a stored sign-up.
 type details struct {
-	Handle   syntax.Handle        `json:"handle"`
-	Email    account.Email        `json:"email"`
-	Password account.PasswordHash `json:"password"`
-	Invite   account.InviteCode   `json:"invite,omitempty"`
-	Recovery string               `json:"recovery,omitempty"` // did:key
-	Op       json.RawMessage      `json:"op,omitempty"`       // the signed PLC operation; none: the DID was brought along
-	SentAt   time.Time            `json:"sentAt,omitzero"`    // when the newest sending was about to begin
+	Handle    syntax.Handle        `json:"handle"`
+	Email     account.Email        `json:"email"`
+	Password  account.PasswordHash `json:"password"`
+	Invite    account.InviteCode   `json:"invite,omitempty"`
+	Recovery  string               `json:"recovery,omitempty"` // did:key
+	Hosted    bool                 `json:"hosted,omitempty"`   // the DID is a did:web that this server answers for
+	operation                      // that creates the DID; none: it was brought along, or is hosted
 }
 
 // brought reports whether the person came with a DID.
-func (d details) brought() bool { return len(d.Op) == 0 }
+func (d details) brought() bool { return len(d.Op) == 0 && !d.Hosted }
 
 // signup is a sign-up.
 type signup struct {
 	*teller
 	details
 
-	doubt bool          // a sending was not answered
 	grant account.Grant // stored with the account, for the person who waits
 	acct  account.Account
 }
@@ -78,7 +76,7 @@ func (w *signup) begin(id account.SagaID, in any) told {
 		return w.undo(err)
 	}
 	w.o.probe("keyed")
-	if w.brought() {
+	if len(w.Op) == 0 {
 		return w.complete()
 	}
 	return w.register()
@@ -126,7 +124,7 @@ func (w *signup) same(p account.Pending, in SignUp) told {
 	taken := told{refused: account.ErrHandleTaken, ended: true}
 	var old details
 	err := load(p.Saga, &old)
-	if err != nil || old.brought() != w.brought() || (old.brought() && p.Saga.DID != w.row.DID) || old.Recovery != w.Recovery {
+	if err != nil || old.brought() != w.brought() || old.Hosted != w.Hosted || (len(old.Op) == 0 && p.Saga.DID != w.row.DID) || old.Recovery != w.Recovery {
 		return taken
 	}
 	ok, _, err := w.o.Passwords.Verify(w.client, old.Password, in.Password)
@@ -134,19 +132,4 @@ func (w *signup) same(p account.Pending, in SignUp) told {
 		return taken
 	}
 	return told{join: p.Saga.ID, ended: true}
-}
-
-// resolve makes sure that a handle of another domain belongs to the DID.
-func (w *signup) resolve(h syntax.Handle, did syntax.DID) error {
-	if did == "" || w.o.ResolveHandle == nil {
-		return account.ErrUnsupportedDomain
-	}
-	got, err := w.o.ResolveHandle(w.client, h)
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrHandleNotResolved, err)
-	}
-	if got != did {
-		return ErrHandleNotResolved
-	}
-	return nil
 }

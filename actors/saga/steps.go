@@ -3,9 +3,10 @@ package saga
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"time"
+
+	"github.com/bluesky-social/indigo/atproto/atcrypto"
 
 	"troupe/actors/account"
 	"troupe/actors/identity/plc"
@@ -16,50 +17,16 @@ import (
 // keepDeactivated is how long an account that was never activated is kept.
 const keepDeactivated = 3 * 24 * time.Hour
 
-// register sends the PLC operation until the directory answers, and goes on.
-// Only this sends, and only while the person who wants the account waits.
+// register has the directory make the DID, and goes on.
 func (w *signup) register() told {
-	end := w.o.Now().Add(w.o.Patience)
-	wait := w.o.Patience / 40
-	for {
-		if !w.waits() || !w.o.Now().Before(end) {
-			return w.unconfirmed()
-		}
-		w.SentAt = w.o.Now().UTC()
-		if err := ask(w.teller, account.SaveSaga{Saga: w.store(stepSending)}); err != nil {
-			if w.row.Step == stepReserved && !unknown(err) {
-				return w.undo(err)
-			}
-			return told{refused: ErrUnconfirmed}
-		}
-		w.row.Step = stepSending
-		w.o.probe("sending")
-		ctx, cancel := context.WithTimeout(w.life, w.o.Sending)
-		err := w.o.Directory.Submit(ctx, w.row.DID, w.Op)
-		cancel()
-		w.o.probe("sent")
-		switch {
-		case err == nil:
-			return w.complete()
-		case errors.Is(err, plc.ErrRejected), errors.Is(err, plc.ErrOperation):
-			if w.doubt { // an earlier copy may still be on its way
-				return w.unconfirmed()
-			}
-			return w.undo(fmt.Errorf("%w: %w", ErrRefused, err))
-		}
-		w.doubt = true
-		w.o.Logger.Warn("PLC directory does not answer", w.attrs(slog.Any("error", err))...)
-		w.pause(wait)
-		wait *= 2
+	v, err := w.send(&w.operation, func() error { return ask(w.teller, account.SaveSaga{Saga: w.store(stepSending)}) })
+	switch v {
+	case taken:
+		return w.complete()
+	case refused, unsent:
+		return w.undo(err)
 	}
-}
-
-// unconfirmed leaves the story to settle. A story that was never sent ends here.
-func (w *signup) unconfirmed() told {
-	if w.row.Step == stepReserved {
-		return w.undo(ErrUnconfirmed)
-	}
-	return told{refused: ErrUnconfirmed}
+	return told{refused: err}
 }
 
 // lookUp asks the directory what became of an operation.
@@ -101,6 +68,7 @@ func (w *signup) complete() told {
 		return told{refused: ErrUnfinished}
 	}
 	w.o.probe("created")
+	w.clearReserved()
 	if err := w.insistently("end", w.end); err != nil {
 		w.o.Logger.Warn("sign-up is complete and not forgotten", w.attrs(slog.Any("error", err))...)
 		return w.answer(false)
@@ -108,6 +76,24 @@ func (w *signup) complete() told {
 	w.row.Step = ""
 	w.o.probe("ended")
 	return w.answer(true)
+}
+
+// clearReserved forgets the reserved key that has become the account's. Where that
+// fails it goes when it is old.
+func (w *signup) clearReserved() {
+	if len(w.Op) > 0 || w.o.Reserved == nil {
+		return
+	}
+	key, err := w.o.Vault.ReadSigningKey(w.dir(), w.row.DID)
+	if err == nil {
+		var public atcrypto.PublicKey
+		if public, err = key.PublicKey(); err == nil {
+			err = w.o.Reserved.Clear(w.row.DID, public.DIDKey())
+		}
+	}
+	if err != nil {
+		w.o.Logger.Warn("a reserved key that was taken over is still there", w.attrs(slog.Any("error", err))...)
+	}
 }
 
 // insert makes the account rows, with a session if somebody waits for one.

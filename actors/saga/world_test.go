@@ -40,6 +40,8 @@ type directory struct {
 	ops  map[string][]json.RawMessage
 	sent map[string]int // submissions per DID
 	mode atomic.Int32
+
+	onPost atomic.Int32 // not answers: the mode of submissions, which ends in silence
 }
 
 const (
@@ -74,6 +76,16 @@ func (d *directory) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		json.NewEncoder(w).Encode(plc.Data{
 			DID: syntax.DID(did), RotationKeys: r.RotationKeys, VerificationMethods: r.VerificationMethods, AlsoKnownAs: r.AlsoKnownAs, Services: r.Services,
 		})
+	case suffix == "":
+		op, err := plc.Parse(ops[len(ops)-1])
+		if err != nil {
+			panic(err)
+		}
+		doc, err := op.Doc(did)
+		if err != nil {
+			panic(err)
+		}
+		json.NewEncoder(w).Encode(doc)
 	}
 }
 
@@ -81,6 +93,10 @@ func (d *directory) post(w http.ResponseWriter, r *http.Request, did string) {
 	d.sent[did]++
 	body, _ := io.ReadAll(r.Body)
 	mode := d.mode.Load()
+	if alone := d.onPost.Load(); alone != answers {
+		mode = alone
+		d.mode.Store(down)
+	}
 	if mode == wavers {
 		mode = refuses
 		if d.sent[did] == 1 {
@@ -96,17 +112,18 @@ func (d *directory) post(w http.ResponseWriter, r *http.Request, did string) {
 		io.WriteString(w, `{"message":"no such luck"}`)
 		return
 	}
-	if len(d.ops[did]) > 0 {
-		w.WriteHeader(http.StatusBadRequest)
-		io.WriteString(w, `{"message":"operations not correctly ordered"}`)
-		return
-	}
 	op, err := plc.Parse(body)
 	if err != nil {
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	}
-	if hash, err := op.DID(); err != nil || hash != did {
+	if ops := d.ops[did]; len(ops) > 0 {
+		if last, err := plc.Parse(ops[len(ops)-1]); err != nil || op.PrevCIDStr() != last.CID().String() {
+			w.WriteHeader(http.StatusBadRequest)
+			io.WriteString(w, `{"message":"operations not correctly ordered"}`)
+			return
+		}
+	} else if hash, err := op.DID(); err != nil || hash != did {
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	}
@@ -135,6 +152,33 @@ func (d *directory) submissions() (n int) {
 	return n
 }
 
+// documents are the did:web documents of the network, by host name.
+type documents struct {
+	mu  sync.Mutex
+	all map[string]string
+}
+
+func (d *documents) put(host, document string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.all == nil {
+		d.all = map[string]string{}
+	}
+	d.all[host] = document
+}
+
+func (d *documents) RoundTrip(r *http.Request) (*http.Response, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	rec := httptest.NewRecorder()
+	if text, ok := d.all[r.URL.Hostname()]; ok {
+		io.WriteString(rec, text)
+	} else {
+		rec.WriteHeader(http.StatusNotFound)
+	}
+	return rec.Result(), nil
+}
+
 // world is a whole tree over a folder, and a directory outside that survives
 // its restarts.
 type world struct {
@@ -143,6 +187,7 @@ type world struct {
 	plc     *directory
 	server  *httptest.Server
 	rotate  atcrypto.PrivateKey
+	hosts   documents
 	clock   atomic.Int64 // µs ahead of the real clock
 	options func(*Options)
 
@@ -155,6 +200,7 @@ type world struct {
 	index    *account.Index
 	flusher  *repo.Flusher
 	repos    *mailbox.Router[*repo.Repo]
+	ids      *mailbox.Handle[*identity.Identities]
 	sagas    *Handle
 	vault    *keys.Vault
 	blobs    blob.Store
@@ -209,6 +255,13 @@ func (w *world) start() {
 		Path: filepath.Join(w.dir, accountdb.FileName), Log: w.log, Index: w.index, Tick: time.Hour, Logger: quiet,
 	})
 	check(err)
+	directory := plc.NewDirectory(w.server.URL, outbound.NewClient(outbound.Options{AllowPrivate: true, AllowHTTP: true}))
+	w.ids, err = mailbox.Spawn(w.sys, "identities", 64, func(self mailbox.Self) *identity.Identities {
+		return identity.New(self, identity.Options{
+			Path: filepath.Join(w.dir, "did_cache.sqlite"), PLC: directory, Web: &http.Client{Transport: &w.hosts}, Log: quiet, Timeout: time.Second,
+		})
+	})
+	check(err)
 	w.flusher = repo.NewFlusher(w.dir, w.log, quiet)
 	w.shots = &repodb.Snapshots{}
 	clock := sequencing.SystemClock()
@@ -217,14 +270,13 @@ func (w *world) start() {
 	w.blobs = disk
 	config := repo.Config{
 		Root: filepath.Join(w.dir, "actors"), Vault: w.vault, Log: w.log, Append: w.log.Append,
-		Clock: clock, Flusher: w.flusher, Snapshots: w.shots, Logger: quiet,
+		Clock: clock, Flusher: w.flusher, Snapshots: w.shots, Logger: quiet, HoldLimit: 50 * time.Millisecond,
 	}
 	w.repos = mailbox.NewRouter(w.sys, mailbox.RouterOptions{Name: "repo", Live: 64, Shards: 4, Log: quiet}, func(key string, self mailbox.Self) *repo.Repo {
 		return repo.New(config, syntax.DID(key), self)
 	})
 	rotation, err := w.rotate.PublicKey()
 	check(err)
-	directory := plc.NewDirectory(w.server.URL, outbound.NewClient(outbound.Options{AllowPrivate: true, AllowHTTP: true}))
 	o := Options{
 		System: w.sys, Accounts: w.accounts.Address(), Index: w.index, Vault: w.vault, Actors: filepath.Join(w.dir, "actors"),
 		Passwords: account.NewPasswords(account.PasswordOptions{MemoryKiB: 64, Passes: 1, Waiting: 1000}),
@@ -244,7 +296,9 @@ func (w *world) start() {
 				return mailbox.Ask(ctx, w.repos.Of(did.String()), repo.SigningKey{})
 			},
 		},
-		Forget: func(_ context.Context, did syntax.DID, _ syntax.Handle) error { w.cached.Delete(did); return nil },
+		Forget:   func(_ context.Context, did syntax.DID, _ syntax.Handle) error { w.cached.Delete(did); return nil },
+		IDs:      w.ids.Address(),
+		Reserved: w.vault.Reserved(filepath.Join(w.dir, "actors"), 100),
 		CreateRepo: func(ctx context.Context, did syntax.DID, m repo.Create) (repo.Commit, error) {
 			return mailbox.Ask(ctx, w.repos.Of(did.String()), m)
 		},
@@ -265,7 +319,7 @@ func (w *world) stop() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	errs := []error{w.sagas.Stop(ctx), w.repos.Close(ctx), w.accounts.Stop(ctx)}
+	errs := []error{w.sagas.Stop(ctx), w.repos.Close(ctx), w.accounts.Stop(ctx), w.ids.Stop(ctx)}
 	w.flusher.Close()
 	errs = append(errs, w.log.Close())
 	if err := errors.Join(errs...); err != nil {
@@ -307,7 +361,10 @@ func (w *world) signUp(m SignUp) (account.Session, error) {
 
 func (w *world) unfinished() (all []account.Saga) {
 	w.t.Helper()
-	for name := range kinds {
+	for name, k := range kinds {
+		if !k.stored {
+			continue
+		}
 		some, err := mailbox.Ask(context.Background(), w.accounts.Address(), account.ListSagas{Kind: string(name)})
 		if err != nil {
 			w.t.Fatal(err)

@@ -64,7 +64,7 @@ func (d *Directory) Submit(ctx context.Context, did syntax.DID, op []byte) error
 		return err
 	}
 	// A refusal may mean that an earlier copy arrived and only its answer was lost.
-	known, lookup := d.holds(ctx, did, parsed.CID().String())
+	known, lookup := d.Holds(ctx, did, parsed.CID().String())
 	if lookup != nil {
 		return lookup
 	}
@@ -74,8 +74,8 @@ func (d *Directory) Submit(ctx context.Context, did syntax.DID, op []byte) error
 	return err
 }
 
-// holds reports whether the active log of did contains an operation with this CID.
-func (d *Directory) holds(ctx context.Context, did syntax.DID, cid string) (bool, error) {
+// Holds reports whether the operation with this CID is in did's log and in force.
+func (d *Directory) Holds(ctx context.Context, did syntax.DID, cid string) (bool, error) {
 	log, err := d.Log(ctx, did)
 	if errors.Is(err, ErrNotFound) {
 		return false, nil

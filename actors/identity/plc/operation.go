@@ -47,7 +47,7 @@ func Genesis(rotation atcrypto.PrivateKey, in GenesisInput) (did syntax.DID, op 
 		Type:                "plc_operation",
 		RotationKeys:        RotationKeys(in.Recovery, in.ServerRecovery, server),
 		VerificationMethods: map[string]string{SigningMethodID: in.SigningKey.DIDKey()},
-		AlsoKnownAs:         []string{alias(in.Handle)},
+		AlsoKnownAs:         []string{Alias(in.Handle)},
 		Services:            map[string]didplc.OpService{ServiceID: {Type: ServiceType, Endpoint: in.Endpoint}},
 	}
 	if op, err = sign(regular, rotation); err != nil {
@@ -108,15 +108,25 @@ func Next(last didplc.Operation) (*didplc.RegularOp, error) {
 	return out, nil
 }
 
-// SetHandle replaces the first at:// alias of op in place, or puts one first.
-func SetHandle(op *didplc.RegularOp, h syntax.Handle) {
+// SetHandle replaces the first at:// alias of op in place, or puts one first. It
+// reports whether that changed anything.
+func SetHandle(op *didplc.RegularOp, h syntax.Handle) (changed bool) {
 	for i, a := range op.AlsoKnownAs {
 		if strings.HasPrefix(a, "at://") {
-			op.AlsoKnownAs[i] = alias(h)
-			return
+			op.AlsoKnownAs[i] = Alias(h)
+			return a != Alias(h)
 		}
 	}
-	op.AlsoKnownAs = append([]string{alias(h)}, op.AlsoKnownAs...)
+	op.AlsoKnownAs = append([]string{Alias(h)}, op.AlsoKnownAs...)
+	return true
+}
+
+// SetSigningKey names the key, a did:key, that signs the repo's commits. It reports
+// whether that changed anything.
+func SetSigningKey(op *didplc.RegularOp, key string) (changed bool) {
+	changed = op.VerificationMethods[SigningMethodID] != key
+	op.VerificationMethods[SigningMethodID] = key
+	return changed
 }
 
 // Sign signs op, an operation other than a genesis or one built by Next, and returns
@@ -182,4 +192,5 @@ func sign(op didplc.Operation, rotation atcrypto.PrivateKey) ([]byte, error) {
 	return out, nil
 }
 
-func alias(h syntax.Handle) string { return "at://" + h.Normalize().String() }
+// Alias is a handle as DID documents name it.
+func Alias(h syntax.Handle) string { return "at://" + h.Normalize().String() }
