@@ -7,6 +7,7 @@ import (
 
 	"troupe/actors/account"
 	"troupe/actors/identity"
+	"troupe/actors/identity/plc"
 	"troupe/actors/mailbox"
 	"troupe/actors/repo"
 	"troupe/actors/saga"
@@ -17,6 +18,7 @@ import (
 	"troupe/sequencing"
 	"troupe/storage/blob"
 	"troupe/storage/dag"
+	"troupe/storage/keys"
 	"troupe/storage/repodb"
 )
 
@@ -82,9 +84,12 @@ var table = []struct {
 	{account.ErrEmailTaken, 400, "InvalidRequest", "Email already taken"},
 	{account.ErrDIDTaken, 400, "AlreadyExists", "Repo already exists"},
 	{saga.ErrHandleNotResolved, 400, "InvalidRequest", "External handle did not resolve to DID"},
-	{saga.ErrRefused, 400, "InvalidRequest", "The PLC directory refused to create the DID"},
+	{saga.ErrNotConfigured, 400, "InvalidRequest", "DID is not properly configured for handle"},
+	{saga.ErrUnknownKey, 400, "InvalidRequest", "The signing key is not reserved here"},
+	{saga.ErrRefused, 400, "InvalidRequest", "The PLC directory refused the operation"},
 	{saga.ErrUnconfirmed, 502, "UpstreamFailure", "The PLC directory did not answer; please try again"},
 	{saga.ErrUnfinished, 503, "NotEnoughResources", "The account is being created; please sign in in a moment"},
+	{saga.ErrUnsettled, 503, "NotEnoughResources", "The change is made, and comes into force in a moment"},
 	{saga.ErrBusy, 503, "NotEnoughResources", "Too many requests of this kind at once"},
 	{saga.ErrBusyAccount, 503, "NotEnoughResources", "The account is being changed; please try again"},
 	{account.ErrBusy, 503, "NotEnoughResources", "Too many sign-ins at once"},
@@ -141,6 +146,11 @@ var table = []struct {
 	{mailbox.ErrQuarantined, 503, "NotEnoughResources", "The repository is unavailable"},
 	{mailbox.ErrStopped, 503, "NotEnoughResources", "The server is shutting down"},
 	{sequencing.ErrClockJump, 503, "NotEnoughResources", "The server's clock is being checked"},
+	{plc.ErrGone, 400, "InvalidRequest", "Did is tombstoned"},
+	{plc.ErrNotFound, 400, "InvalidRequest", "DID not registered"},
+	{plc.ErrOperation, 400, "InvalidRequest", "Invalid operation"},
+	{plc.ErrUnavailable, 502, "UpstreamFailure", "The PLC directory did not answer"},
+	{keys.ErrReservedFull, 503, "NotEnoughResources", "Too many signing keys are reserved"},
 	{atproto.ErrForeign, 502, "UpstreamFailure", "The service that was asked did not answer"},
 	{identity.ErrDocument, 502, "UpstreamFailure", "The DID document is not valid"},
 	{identity.ErrHandleUnavailable, 502, "UpstreamFailure", "Identity could not be resolved"},
@@ -187,11 +197,14 @@ func translateStruct(err error) *xrpc.Error {
 		blocks   repo.MissingBlocks
 		inactive repo.NotActive
 		private  repo.PreferencesForbidden
+		rejected *plc.RejectedError
 		upstream *upstream.Refusal
 	)
 	switch {
 	case errors.As(err, &upstream):
 		return upstream.Public()
+	case errors.As(err, &rejected): // the directory's words are for whoever made the operation
+		return &xrpc.Error{Status: 400, Name: "InvalidRequest", Message: rejected.Message}
 	case errors.As(err, &invalid):
 		return &xrpc.Error{Status: 400, Name: invalid.Name, Message: invalid.Message}
 	case errors.As(err, &missing):

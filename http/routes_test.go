@@ -34,17 +34,7 @@ var notServed = map[string]string{
 }
 
 // notYet are methods that a PDS serves and this version does not.
-var notYet = []string{
-	"com.atproto.admin.updateAccountHandle",
-	"com.atproto.admin.updateAccountSigningKey",
-	"com.atproto.identity.getRecommendedDidCredentials",
-	"com.atproto.identity.requestPlcOperationSignature",
-	"com.atproto.identity.signPlcOperation",
-	"com.atproto.identity.submitPlcOperation",
-	"com.atproto.identity.updateHandle",
-	"com.atproto.server.reserveSigningKey",
-	"com.atproto.temp.checkHandleAvailability",
-}
+var notYet = []string{}
 
 func TestRoutesAgreeWithCatalog(t *testing.T) {
 	up := upstream.New(upstream.Options{AppView: upstream.Named{DID: "did:web:view.test", URL: "https://view.test"}})

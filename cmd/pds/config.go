@@ -21,7 +21,8 @@ type Config struct {
 	Address string // host:port to listen on
 	URL     string // public, without a trailing slash
 	DID     syntax.DID
-	Domains []string // handle domains with their leading dot
+	Handles account.HandleRules
+	HostWeb bool // newcomers may have a did:web of their handle
 	Version string
 
 	Data         string // directory of everything below
@@ -149,19 +150,7 @@ func (c *Config) readService(s *settings) {
 		s.fail("PDS_SERVICE_DID or PDS_HOSTNAME does not make a DID: %v", err)
 	}
 	c.DID = did
-	c.Domains = s.list("PDS_SERVICE_HANDLE_DOMAINS")
-	if len(c.Domains) == 0 {
-		c.Domains = []string{"." + hostname}
-		if hostname == "localhost" {
-			c.Domains = []string{".test"}
-		}
-	}
-	for i, d := range c.Domains {
-		c.Domains[i] = strings.ToLower(d)
-		if _, err := syntax.ParseHandle("a" + c.Domains[i]); !strings.HasPrefix(d, ".") || err != nil {
-			s.fail("PDS_SERVICE_HANDLE_DOMAINS must list domains that begin with a dot, not %q", d)
-		}
-	}
+	c.readHandles(s, hostname)
 	c.DIDDocs = s.flag("PDS_ENABLE_DID_DOC_WITH_SESSION", false)
 	c.Contact = s.text("PDS_CONTACT_EMAIL_ADDRESS")
 	c.PrivacyPolicy = s.text("PDS_PRIVACY_POLICY_URL")

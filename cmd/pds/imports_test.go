@@ -64,7 +64,7 @@ var imports = []struct {
 
 	// The wire. What it knows of storage are values (records, blocks) and the
 	// errors that it translates: it opens no file.
-	{"http", "http/... actors/... sequencing storage/blob storage/dag storage/car storage/repodb"},
+	{"http", "http/... actors/... sequencing storage/blob storage/dag storage/car storage/keys storage/repodb"},
 	{"http/xrpc", "actors/lexicon"},
 	{"http/rate", "http/xrpc"},
 	{"http/auth", "http/xrpc http/rate actors/mailbox actors/account actors/identity sequencing"},

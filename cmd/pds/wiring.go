@@ -69,6 +69,10 @@ type Server struct {
 	shots    *repodb.Snapshots  // exports under way
 	resides  saga.Residence     // where a DID must lead
 	stop     context.CancelFunc // of what runs beside the actors
+
+	directory *plc.Directory
+	reserved  *keys.Reserved
+	hosts     *web.Identities
 }
 
 // closers is what has been opened, to be closed in the opposite order.
@@ -125,7 +129,8 @@ func NewServer(ctx context.Context, c Config, extra Extra, logger *slog.Logger) 
 	if err != nil {
 		return nil, err
 	}
-	ids, directory, err := s.startIdentities(system)
+	s.index = account.NewIndex()
+	ids, err := s.startIdentities(system, vault)
 	if err != nil {
 		return nil, err
 	}
@@ -133,7 +138,6 @@ func NewServer(ctx context.Context, c Config, extra Extra, logger *slog.Logger) 
 	if err != nil {
 		return nil, err
 	}
-	s.index = account.NewIndex()
 	bell := new(bell)
 	accounts, err := account.Spawn(system, account.Options{Path: c.Accounts, Log: log, Index: s.index, Vault: vault, Mailed: bell.ring, Logger: logger})
 	if err != nil {
@@ -156,7 +160,7 @@ func NewServer(ctx context.Context, c Config, extra Extra, logger *slog.Logger) 
 	s.startRepos(system, log, seq, vault)
 	tokens := account.Tokens{Secret: []byte(c.JWTSecret), ServiceDID: c.DID}
 	passwords := account.NewPasswords(account.PasswordOptions{})
-	parts := sagaParts{system, log, seq, ids, directory, vault, tokens, passwords}
+	parts := sagaParts{system, log, seq, ids, vault, tokens, passwords}
 	if err := s.startSagas(parts); err != nil {
 		return nil, err
 	}
@@ -201,27 +205,6 @@ func (s *Server) startSequencer(ctx context.Context, system *mailbox.System) (se
 	}
 	s.closer.add("sequencer", h.Stop)
 	return h.Log(), h.Address(), nil
-}
-
-func (s *Server) startIdentities(system *mailbox.System) (mailbox.Address[*identity.Identities], *plc.Directory, error) {
-	c := s.config
-	// The operator named the directory; handles and did:web hosts are strangers'.
-	directory := plc.NewDirectory(c.PLC, outbound.NewClient(outbound.Options{AllowPrivate: true, AllowHTTP: true}))
-	web := outbound.NewClient(outbound.Options{AllowPrivate: c.AllowPrivate, AllowHTTP: c.Dev, Timeout: c.ResolverTimeout})
-	o := identity.Options{
-		Path: c.DIDCache, PLC: directory, Web: web, Dev: c.Dev,
-		Handles: outbound.NewClient(outbound.Options{AllowPrivate: c.AllowPrivate, AllowHTTP: c.Dev, Timeout: c.ResolverTimeout, Redirects: 3, CrossHost: true}),
-		Fresh:   c.CacheFresh, Stale: c.CacheStale, Timeout: c.ResolverTimeout, Log: s.log,
-	}
-	for _, n := range c.Nameservers {
-		o.Backup = append(o.Backup, identity.NameServer(n))
-	}
-	h, err := mailbox.Spawn(system, "identities", 4096, func(self mailbox.Self) *identity.Identities { return identity.New(self, o) })
-	if err != nil {
-		return mailbox.Address[*identity.Identities]{}, nil, fmt.Errorf("identities: %w", err)
-	}
-	s.closer.add("identities", h.Stop)
-	return h.Address(), directory, nil
 }
 
 func (s *Server) startRepos(system *mailbox.System, log sequencing.Log, seq mailbox.Address[*sequencer.Sequencer], vault *keys.Vault) {
@@ -287,7 +270,8 @@ func (s *Server) newHTTP(p httpParts) *http.Server {
 			Key:       identity.NewDirectory(p.ids).SigningKey,
 		},
 		Service: &atproto.Service{
-			DID: c.DID, URL: c.URL, Domains: c.Domains, Index: s.index, Accounts: p.accounts, Private: p.private, Emails: c.Emails,
+			DID: c.DID, URL: c.URL, Handles: c.Handles, HostedDIDWeb: c.HostWeb, Index: s.index, Accounts: p.accounts, Private: p.private, Emails: c.Emails,
+			PLC: &plc.Signer{Directory: s.directory, Rotation: c.Rotation, Recovery: c.Recovery}, ReserveKey: s.reserveKey,
 			SignIns: &account.SignIns{Accounts: p.accounts, Index: s.index, Reads: p.private, Passwords: p.passwords, Tokens: p.tokens, Floor: 350 * time.Millisecond},
 			Tokens:  p.tokens, Sagas: s.sagas, Residence: s.resides, Repos: s.repos, Log: p.log, IDs: p.ids, Foreign: c.foreign(), Lexicons: lexicon.Embedded(), Types: p.types, Logger: s.log,
 			Blobs: sweeper.Watch(s.blobs, sweeper.Tell(s.sweeper)), SpoolDir: s.spool, Imports: s.newImporter(p.ids), ImportLimit: c.ImportLimit,
@@ -300,7 +284,7 @@ func (s *Server) newHTTP(p httpParts) *http.Server {
 		Upstream: up,
 		Bluesky:  &bsky.Service{Upstream: up, Index: s.index, Repos: s.repos, Lexicons: lexicon.Embedded(), URLs: c.AppViewURLs, Logger: s.log},
 		Pages: &web.Pages{
-			DID: c.DID, URL: c.URL, Domains: c.Domains, Index: s.index, Version: c.Version, Home: p.extra.Home, Dev: p.extra.Pages,
+			Identities: s.hosts, Version: c.Version, Home: p.extra.Home, Dev: p.extra.Pages,
 			Healthy: func(ctx context.Context) error {
 				if _, err := p.private.Private(ctx, c.DID); !errors.Is(err, account.ErrNotFound) {
 					return err

@@ -9,7 +9,6 @@ import (
 
 	"troupe/actors/account"
 	"troupe/actors/identity"
-	"troupe/actors/identity/plc"
 	"troupe/actors/mailbox"
 	"troupe/actors/repo"
 	"troupe/actors/saga"
@@ -24,7 +23,6 @@ type sagaParts struct {
 	log       sequencing.Log
 	seq       mailbox.Address[*sequencer.Sequencer]
 	ids       mailbox.Address[*identity.Identities]
-	directory *plc.Directory
 	vault     *keys.Vault
 	tokens    account.Tokens
 	passwords *account.Passwords
@@ -39,22 +37,21 @@ func (s *Server) startSagas(p sagaParts) error {
 		return fmt.Errorf("rotation key: %w", err)
 	}
 	s.resides = saga.Residence{
-		Directory: p.directory, Rotation: rotation.DIDKey(), Endpoint: c.URL,
+		Directory: s.directory, Rotation: rotation.DIDKey(), Endpoint: c.URL,
 		Document: func(ctx context.Context, did syntax.DID) (*atid.DIDDocument, error) {
 			return mailbox.Ask(ctx, p.ids, identity.ResolveDID{DID: did, Fresh: true})
 		},
-		SigningKey: func(ctx context.Context, did syntax.DID) (string, error) {
-			return mailbox.Ask(ctx, s.repos.Of(did.String()), repo.SigningKey{})
-		},
+		SigningKey: s.signingKey,
 	}
 	h, err := saga.Spawn(saga.Options{
 		System: p.system, Accounts: s.accounts, Index: s.index, Passwords: p.passwords, Tokens: p.tokens,
-		Vault: p.vault, Actors: c.Actors, Directory: p.directory, Rotation: c.Rotation, Recovery: c.Recovery,
-		Endpoint: c.URL, Emails: c.Emails, Handles: account.HandleRules{Domains: c.Domains}, InviteRequired: c.InviteRequired,
+		Vault: p.vault, Actors: c.Actors, Directory: s.directory, Rotation: c.Rotation, Recovery: c.Recovery,
+		Endpoint: c.URL, Emails: c.Emails, Handles: c.Handles, InviteRequired: c.InviteRequired,
 		Repos: s.repos, Snapshots: s.shots, Log: p.log, Clock: s.clock, Blobs: s.blobs, Residence: s.resides,
 		Append: func(a sequencing.Append, done func(sequencing.Committed, error)) {
 			mailbox.Post(context.Background(), p.seq, sequencer.Append{Chain: a}, done)
 		},
+		IDs: p.ids, Reserved: s.reserved,
 		CreateRepo: func(ctx context.Context, did syntax.DID, m repo.Create) (repo.Commit, error) {
 			return mailbox.Ask(ctx, s.repos.Of(did.String()), m)
 		},

@@ -37,18 +37,16 @@ func (h Identity) ResolveHandle(ctx context.Context, _ auth.Nobody, in ResolveHa
 	return ResolveHandleOut{did}, err
 }
 
-// didOf is where a handle points. One under this server's own domains points at
+// didOf is where a handle points. One of this server's own domains points at
 // the active account that has it, and is not looked for in the network: that
 // would ask this server. For any other the network decides, whatever the
 // accounts here claim.
 func (s *Service) didOf(ctx context.Context, handle syntax.Handle, fresh bool) (syntax.DID, error) {
-	for _, domain := range s.Domains {
-		if strings.HasSuffix(handle.String(), domain) {
-			if a, ok := s.Index.ByHandle(handle); ok && a.Active() {
-				return a.DID, nil
-			}
-			return "", ErrHandleNotFound
+	if s.Handles.Ours(handle) {
+		if a, ok := s.Index.ByHandle(handle); ok && a.Active() {
+			return a.DID, nil
 		}
+		return "", ErrHandleNotFound
 	}
 	return mailbox.Ask(ctx, s.IDs, identity.ResolveHandle{Handle: handle, Fresh: fresh})
 }

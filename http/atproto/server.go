@@ -43,7 +43,7 @@ type ServerContact struct {
 // DescribeServer tells a client what it may offer to a newcomer.
 func (h Server) DescribeServer(context.Context, auth.Nobody, xrpc.None) (DescribeServerOut, error) {
 	return DescribeServerOut{
-		DID: h.DID, AvailableUserDomains: h.Domains, InviteCodeRequired: h.Invites.Required,
+		DID: h.DID, AvailableUserDomains: h.Handles.Domains, InviteCodeRequired: h.Invites.Required,
 		Links:   ServerLinks{h.PrivacyPolicy, h.TermsOfService},
 		Contact: ServerContact{h.Contact}, BlobUploadLimit: h.BlobLimit,
 	}, nil
@@ -80,6 +80,8 @@ func (h Server) CreateAccount(ctx context.Context, who auth.Newcomer, in CreateA
 	switch {
 	case len(in.PLCOp) > 0 && string(in.PLCOp) != "null":
 		return SessionOut{}, Invalid{"InvalidRequest", "Unsupported input: \"plcOp\""}
+	case h.HostedDIDWeb && in.DID != "" && who.Issuer == "" && in.DID == h.Handles.HostedDID(syntax.Handle(in.Handle)):
+		m.DID, m.HostDID = "", true // nobody else can speak for the name
 	case in.DID != "" && in.DID != who.Issuer:
 		return SessionOut{}, NotIssuer{in.DID} // before the handle: nobody unknown makes us ask the network about one
 	}

@@ -8,6 +8,7 @@ import (
 
 	"troupe/actors/account"
 	"troupe/actors/identity"
+	"troupe/actors/identity/plc"
 	"troupe/actors/lexicon"
 	"troupe/actors/mailbox"
 	"troupe/actors/repo"
@@ -21,8 +22,8 @@ import (
 // Service is what the handlers of every namespace ask.
 type Service struct {
 	DID       syntax.DID
-	URL       string   // of this server, as DID documents name it
-	Domains   []string // handle domains, with their leading dot
+	URL       string // of this server, as DID documents name it
+	Handles   account.HandleRules
 	Index     *account.Index
 	Accounts  mailbox.Address[*account.Accounts]
 	Private   *account.Reads
@@ -32,18 +33,23 @@ type Service struct {
 	Sagas     mailbox.Address[*saga.Sagas]
 	Residence saga.Residence // where DIDs of this server's accounts lead
 	Repos     *mailbox.Router[*repo.Repo]
-	Log       sequencing.Log // heads, for reads that wake nobody
-	IDs       mailbox.Address[*identity.Identities]
-	Foreign   Foreign // nil: nothing is known of other servers' accounts
-	Lexicons  *lexicon.Catalog
-	Types     RecordTypes // of records that Lexicons does not know; nil: none
-	Logger    *slog.Logger
-	Blobs     blob.Store
-	SpoolDir  string         // where uploads are collected
-	Imports   *repo.Importer // nil: repositories are not taken in
-	SignUps   *rate.SignUps  // bounds how many accounts are made; nil: any number
+	PLC       *plc.Signer
+	// ReserveKey makes a signing key for an account to come, or for nobody in
+	// particular (""), and returns it as a did:key.
+	ReserveKey func(syntax.DID) (string, error)
+	Log        sequencing.Log // heads, for reads that wake nobody
+	IDs        mailbox.Address[*identity.Identities]
+	Foreign    Foreign // nil: nothing is known of other servers' accounts
+	Lexicons   *lexicon.Catalog
+	Types      RecordTypes // of records that Lexicons does not know; nil: none
+	Logger     *slog.Logger
+	Blobs      blob.Store
+	SpoolDir   string         // where uploads are collected
+	Imports    *repo.Importer // nil: repositories are not taken in
+	SignUps    *rate.SignUps  // bounds how many accounts are made; nil: any number
 
 	Invites        InviteRules
+	HostedDIDWeb   bool // newcomers may have did:web:<handle>
 	BlobLimit      int64
 	ImportLimit    int64
 	Contact        string
