@@ -44,8 +44,8 @@ func appViewRoutes(v *auth.Verifier, up *upstream.Client, s *bsky.Service) []xrp
 		xrpc.Query("app.bsky.feed.getFeed", v.AsOwner, generator.GetFeed),
 		xrpc.Query("app.bsky.feed.getPostThread", v.AsOwner, feed.GetPostThread, xrpc.LooseParams()),
 		xrpc.Query("app.bsky.feed.getTimeline", v.AsOwner, feed.GetTimeline, xrpc.LooseParams()),
-		xrpc.Procedure("app.bsky.notification.registerPush", v.AsSession, notification.RegisterPush),
-		xrpc.Procedure("app.bsky.notification.unregisterPush", v.AsOwner, notification.UnregisterPush),
+		xrpc.Procedure("app.bsky.notification.registerPush", v.AsSession, notification.RegisterPush, xrpc.Outside()),
+		xrpc.Procedure("app.bsky.notification.unregisterPush", v.AsOwner, notification.UnregisterPush, xrpc.Outside()),
 	}
 }
 
@@ -86,7 +86,7 @@ func routes(v *auth.Verifier, s *atproto.Service, stream *firehose.Server, up *u
 		xrpc.Procedure("com.atproto.identity.signPlcOperation", v.AsFullLeaver, identity.SignPLCOperation),
 		xrpc.Procedure("com.atproto.identity.submitPlcOperation", v.AsOwner, identity.SubmitPLCOperation),
 		xrpc.Procedure("com.atproto.identity.updateHandle", v.AsOwnerUp, identity.UpdateHandle, rate.ByAccount(rate.Per5Min(10), rate.PerDay(50))),
-		xrpc.Procedure("com.atproto.moderation.createReport", v.AsLeaver, moderation.CreateReport),
+		xrpc.Procedure("com.atproto.moderation.createReport", v.AsLeaver, moderation.CreateReport, xrpc.Outside()),
 		xrpc.Procedure("com.atproto.repo.applyWrites", v.AsWriter, repo.ApplyWrites, xrpc.BodyLimit(writeBody), rate.EachWrite()),
 		xrpc.Procedure("com.atproto.repo.createRecord", v.AsWriter, repo.CreateRecord, xrpc.BodyLimit(writeBody), rate.Writes(rate.CreateCost)),
 		xrpc.Procedure("com.atproto.repo.deleteRecord", v.AsWriter, repo.DeleteRecord, rate.Writes(rate.DeleteCost)),

@@ -19,7 +19,7 @@ import (
 // nothing behind: no goroutine, no connection, no place. TROUPE_PROXIED=100000 is
 // the long form.
 func TestNothingIsLeft(t *testing.T) {
-	total := 3000
+	total := 1500
 	if n, err := strconv.Atoi(os.Getenv("TROUPE_PROXIED")); err == nil {
 		total = n
 	}

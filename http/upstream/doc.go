@@ -22,9 +22,11 @@
 // breaker. A request holds one place at the gate until its answer is closed.
 // Everything has a bound:
 //
-//   - in flight: 256 to a named origin, 64 to a strange one, 1024 to all strange
-//     ones together, so that tarpits leave room for the app view. Who finds no
-//     place waits for at most two seconds, in a line of bounded length.
+//   - in flight: 256 to a named origin, 64 to a strange one. Who finds no place
+//     waits for at most two seconds, in a line of bounded length. With those in
+//     line 1024 to all named ones and 512 to all strange ones: tarpits leave room
+//     for the app view, and both together leave a quarter of the server's streams
+//     to uploads and exports.
 //   - time: the header of an answer within PDS_PROXY_HEADERS_TIMEOUT of the last
 //     byte of the request, then no pause of PDS_PROXY_BODY_TIMEOUT, and on the
 //     whole 1 KB/s. Only waiting for the upstream counts, not a slow client.

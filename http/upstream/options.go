@@ -53,8 +53,9 @@ type Options struct {
 const (
 	perNamed    = 256
 	perStranger = 64
-	allStrange  = 1024
-	inLine      = 1024            // who wait at one gate
+	allNamed    = 1024            // with those in line
+	allStrange  = 512             // with those in line
+	inLine      = 768             // who wait at one gate
 	lineTime    = 2 * time.Second // and for how long
 	maxOrigins  = 1024            // of strangers that are remembered
 	heldBytes   = 256 << 20       // of bodies that are read here, all together
@@ -99,7 +100,7 @@ func New(o Options) *Client {
 	named := base
 	named.AllowPrivate, named.AllowHTTP = true, true // the operator said so
 	named.PerHost, named.Idle = 1<<20, perNamed      // the gate counts
-	c.named = newOrigins(outbound.NewClient(named), 16, perNamed, 1<<20)
+	c.named = newOrigins(outbound.NewClient(named), 16, perNamed, allNamed)
 	strange := base
 	strange.AllowPrivate, strange.AllowHTTP = o.AllowPrivate, o.AllowHTTP
 	c.strange = newOrigins(outbound.NewClient(strange), maxOrigins, perStranger, allStrange)

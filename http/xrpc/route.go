@@ -42,6 +42,7 @@ type Route struct {
 	Limit int64  // of the decoded body in bytes; 0 = the default of its type
 	Rates []Rate // how often a caller may call it; for Options.Limit
 
+	outside   bool
 	loose     bool
 	params    reflect.Type // P
 	input     reflect.Type // I; nil for queries and subscriptions
@@ -58,6 +59,10 @@ type Option func(*Route)
 
 // BodyLimit sets the largest body in bytes, counted both as sent and decoded.
 func BodyLimit(bytes int64) Option { return func(r *Route) { r.Limit = bytes } }
+
+// Outside says that the handler waits for another service. Its place is among the streams, so that a service that is
+// slow takes none from those who need nobody else.
+func Outside() Option { return func(r *Route) { r.outside = true } }
 
 // LooseParams also takes arrays spelled key[]=a or key[0]=a, as old clients of three app.bsky methods do.
 func LooseParams() Option { return func(r *Route) { r.loose = true } }

@@ -100,7 +100,7 @@ func (s *Server) run(c *Call, b *bound) error {
 		return err
 	}
 	place := &s.working
-	if b.streaming() {
+	if b.streaming() || b.outside {
 		place = &s.streams
 	}
 	if !place.take(1) {
