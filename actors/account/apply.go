@@ -120,7 +120,7 @@ func (a *Accounts) applyStatus(b *batch, e sequencing.Event, status sequencing.S
 		a.o.Logger.Error("accounts: entry cannot be read", slog.Int64("seq", int64(e.Seq)), slog.String("did", e.DID.String()), slog.Any("error", err))
 	}
 	if suspendedOrTakendown(status) {
-		if err := b.DeleteRefreshTokens(e.DID); err != nil {
+		if err := errors.Join(b.DeleteRefreshTokens(e.DID), b.DeleteAppSessions(e.DID)); err != nil {
 			return err
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -17,6 +18,7 @@ import (
 	"troupe/actors/mailbox"
 	"troupe/actors/repo"
 	"troupe/sequencing"
+	"troupe/storage/accountdb"
 )
 
 // standing is how account.sqlite says that an account stands.
@@ -100,7 +102,11 @@ func TestTakedown(t *testing.T) {
 		return err
 	}
 	w.must(open())
+	apps := w.appSessions(did, true)
 	w.must(w.change(did, Moderate{Takedown: Applied}))
+	if left := w.appSessions(did, false); apps != 1 || left != 0 {
+		t.Errorf("%d of %d sessions of apps are left", left, apps)
+	}
 	if s := w.standing(did); s.Takedown == "" {
 		t.Error("no reference")
 	}
@@ -115,6 +121,27 @@ func TestTakedown(t *testing.T) {
 		t.Errorf("the session from before: %v", err)
 	}
 	w.must(open())
+}
+
+// appSessions counts the sessions that apps have with an account, after adding one.
+func (w *world) appSessions(did syntax.DID, add bool) (n int) {
+	w.t.Helper()
+	db, err := accountdb.Open(context.Background(), filepath.Join(w.dir, accountdb.FileName), accountdb.Options{})
+	w.must(err)
+	defer db.Close()
+	w.must(db.Transact(context.Background(), func(t *accountdb.Tx) error {
+		if add {
+			now := w.now()
+			w.must(t.InsertAppSession(accountdb.AppSession{
+				DID: did, Client: "https://app.test", Auth: []byte("{}"), Thumbprint: "key", Requested: "atproto", Scope: "atproto",
+				CreatedAt: now, RefreshedAt: now, Token: "token", ExpiresAt: now.Add(time.Hour), EndsAt: now.Add(time.Hour),
+			}))
+		}
+		all, err := t.AppSessions(did)
+		n = len(all)
+		return err
+	}))
+	return n
 }
 
 func TestChangesOfNobody(t *testing.T) {

@@ -101,3 +101,11 @@ func (t *Tx) DeleteAppSession(id AppSessionID) error {
 	_, err := t.sql.Exec(deleteAppSession, int64(id))
 	return err
 }
+
+const deleteAppSessions = `DELETE FROM app_session WHERE did = ?`
+
+// DeleteAppSessions ends every session that apps have with an account.
+func (t *Tx) DeleteAppSessions(did syntax.DID) error {
+	_, err := t.sql.Exec(deleteAppSessions, did)
+	return err
+}
