@@ -6,7 +6,7 @@
 //
 //	pds ─ one-for-one
 //	├─ sequencer     singleton   order, group commit, publishing, crawl notices
-//	├─ accounts      singleton   sign-in, sessions, invites, e-mail tokens, saga steps
+//	├─ accounts      singleton   sign-in, sessions, invites, codes by mail, mail that waits, second factors, saga steps
 //	├─ identities    singleton   DID documents and handles, one flight per DID
 //	├─ lexicons      singleton   schemas of record types that do not ship, if the operator wants them
 //	├─ sagas         router
@@ -14,7 +14,8 @@
 //	├─ repos         router      admit, activate, forward, passivate, retire, quarantine
 //	│  └─ <did>                  one per account that is in use
 //	├─ sweeper       singleton   what nobody else comes by to remove
-//	└─ mailer · replicator
+//	├─ mailer        singleton   takes mail from the queue of accounts to a mail server
+//	└─ replicator
 //
 // Everything is supervised one-for-one and restarted, never escalated: one
 // account's trouble is nobody else's. Package mailbox is the runtime.
@@ -30,12 +31,14 @@
 //	lexicons     lexicon_cache.sqlite
 //	repo <did>   actors/<xx>/<did>/store.sqlite, key and key.next, and the rows that say which blobs are kept
 //	saga <id>    nothing: its steps are rows of accounts, and it asks the owners of the rest
+//	mailer       nothing: the queue is rows of accounts
 //	sweeper      nothing: it asks the owners; what was renamed into actors/.trash is nobody's
 //
 // # Asks go one way
 //
 //	http → sweeper → sagas → {repo, accounts, identities} → sequencer
 //	http → lexicons → identities
+//	mailer → accounts, which rings its bell and waits for nothing
 //
 // Nobody asks back, and no actor asks itself. That is why they cannot wait for
 // each other in a circle. Imports follow: mailbox ← sequencer ← repo, account,
@@ -43,7 +46,7 @@
 //
 // # Order of stopping
 //
-// http → sweeper → sagas → repos → accounts → lexicons → identities → sequencer.
+// http → sweeper → sagas → repos → mailer → accounts → lexicons → identities → sequencer.
 // Each waits until the one before has no turn left. Whatever a deadline cuts short
 // is what a kill would cut short: the log has it, and the next start replays it.
 //
@@ -88,6 +91,11 @@
 //	the stories' supervisor    answers of those who wait;     its host        fresh instance from the rows   saga: TestAPanicOfTheSupervisor
 //	                           stories stop between two
 //	                           steps
+//	an attempt to send mail    that attempt; the letter       the mailer      itself, later and later        mail: TestFailuresAreTriedAgain,
+//	                           stays in the queue                                                            TestWhatIsHopelessIsGivenUp
+//	a turn of the mailer, or   nothing; a letter on its way   its host, the   fresh instance from the        mail: TestAtLeastOnce, TestStopsLoseNothing;
+//	the process while a mail   may come twice                 next start      queue                          cmd/pds: TestMailOutlivesKills
+//	leaves
 //	a chore of the sweeper     the rest of that run           the sweeper     its next run                   sweeper: TestAPanicOfAChore
 //	a turn of the sweeper      which accounts uploaded        its host        the daily round                sweeper: TestAPanicInATurn
 //	                           something lately

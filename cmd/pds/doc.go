@@ -13,6 +13,10 @@
 //	            carries blobs from disk to a bucket, while the server runs
 //	pds account export · check · migrate-in
 //	            one account into a folder, or from another server to this one
+//	pds account remove-factors
+//	            for an owner who has lost them; the server does not run meanwhile
+//	pds mail list · show · test
+//	            mail that waits, with its codes; what is wrong with a mail server
 //	pds audit   checks a server from the outside: firehose, replay, repositories
 //
 // # Ownership

@@ -8,6 +8,7 @@ import (
 	nethttp "net/http"
 	"slices"
 
+	"troupe/actors/mail"
 	"troupe/cmd/pds/devnet"
 )
 
@@ -35,6 +36,7 @@ type startPage struct {
 	Accounts []demoAccount
 	Admin    string
 	Steps    []startStep
+	brand    mail.Brand
 }
 
 type demoAccount struct{ Handle, Password string }
@@ -43,7 +45,7 @@ type demoAccount struct{ Handle, Password string }
 type startStep struct{ Title, Why, Command string }
 
 func newStartPage(c Config, plcURL string) *startPage {
-	p := &startPage{URL: c.URL, WS: "ws" + c.URL[len("http"):], PLC: plcURL, DID: c.DID.String(), Version: c.Version, Admin: c.AdminPassword}
+	p := &startPage{URL: c.URL, WS: "ws" + c.URL[len("http"):], PLC: plcURL, DID: c.DID.String(), Version: c.Version, Admin: c.AdminPassword, brand: c.Brand}
 	for _, a := range demoAccounts {
 		p.Accounts = append(p.Accounts, demoAccount(a))
 	}
@@ -92,14 +94,31 @@ func (p *startPage) samples(w nethttp.ResponseWriter, _ *nethttp.Request) {
 	for name := range devnet.SamplePages() {
 		names = append(names, name)
 	}
+	for name := range p.mails() {
+		names = append(names, name)
+	}
 	slices.Sort(names)
 	showPage(w, samplesTemplate, names)
+}
+
+// mails are the mails of the product, with made-up content, as pages.
+func (p *startPage) mails() map[string]string {
+	all := map[string]string{}
+	samples, _ := p.brand.Samples() // a mail that cannot be rendered is a test that fails
+	for _, s := range samples {
+		all["mail-"+s.Kind+".html"] = s.Message.HTML
+	}
+	return all
 }
 
 func (p *startPage) sample(w nethttp.ResponseWriter, r *nethttp.Request) {
 	name := r.PathValue("name")
 	if name == "start.html" {
 		p.ServeHTTP(w, r)
+		return
+	}
+	if body, ok := p.mails()[name]; ok {
+		showPage(w, template.Must(template.New(name).Parse("{{.}}")), template.HTML(body)) // it was escaped when it was made
 		return
 	}
 	page, ok := devnet.SamplePages()[name]
