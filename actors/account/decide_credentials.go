@@ -17,14 +17,21 @@ func setPassword(b *batch, m SetPassword) (Done, error) {
 	return Done{}, b.replacePassword(row, private, m.Hash)
 }
 
-// replacePassword sets a password and ends what the old one opened. App
-// passwords stay: they are no copies of it, and their owner sees and revokes
-// each by its name.
+// replacePassword sets a password and ends what the old one opened: sessions,
+// those of apps, and browsers that are signed in. What apps were allowed stays,
+// so that signing in to them again is one click. App passwords stay: they are no
+// copies of the password, and their owner sees and revokes each by its name.
 func (b *batch) replacePassword(row accountdb.Actor, private accountdb.Account, hash PasswordHash) error {
 	if err := b.SetPassword(row.DID, hash); err != nil {
 		return err
 	}
 	if err := b.DeleteRefreshTokens(row.DID); err != nil {
+		return err
+	}
+	if _, err := endApps(b, EndApps{DID: row.DID}); err != nil {
+		return err
+	}
+	if err := b.DeleteDeviceAccounts(row.DID); err != nil {
 		return err
 	}
 	for _, p := range []Purpose{PurposeResetPassword, PurposeSignIn} {

@@ -142,7 +142,23 @@ func TestSetPassword(t *testing.T) {
 	must(w, OpenSession{DID: alice, Session: app})
 	must(w, IssueToken{DID: alice, Purpose: PurposeResetPassword})
 	token := w.send()
+	_, refresh := w.session(alice)
+	browser := w.browser()
+	must(w, SignInDevice{Device: browser, DID: alice})
 	must(w, SetPassword{DID: alice, Hash: "new"})
+	if _, err := tell(w, refreshing(refresh)); err == nil {
+		t.Error("an app is still signed in")
+	}
+	err := w.reads.with(context.Background(), func(r *accountdb.Reader) error {
+		_, found, err := r.DeviceAccount(browser, alice)
+		if found {
+			t.Error("a browser is still signed in")
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	refuse(w, ErrRevoked, RotateSession{DID: alice, ID: session.ID})
 	refuse(w, ErrRevoked, RotateSession{DID: alice, ID: app.ID})
 	refuse(w, ErrInvalidEmailToken, UseToken{DID: alice, Purpose: PurposeResetPassword, Token: token})

@@ -28,8 +28,9 @@ type UseToken struct {
 	Token   string // as it was typed
 }
 
-// SetPassword replaces an account's password: it revokes every refresh token and
-// the codes that would set or get around a password. It is answered with
+// SetPassword replaces an account's password: it ends every session, those of
+// apps and of browsers included, and voids the codes that would set or get around
+// a password. It is answered with
 // [ErrNotFound].
 type SetPassword struct {
 	mailbox.To[*Accounts, Done]
