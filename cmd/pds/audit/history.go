@@ -16,10 +16,11 @@ type opening int
 const (
 	joined     opening = iota // open: whatever comes must chain
 	nothing                   // the account is not known to consumers
-	named                     // #identity was first: a new account
+	named                     // #identity was first: a new account, or one that moves in
+	renamed                   // …then another #identity: one that moves in
 	born                      // …then #account
 	filled                    // …then its first #commit, and a #sync must come
-	arrived                   // #account was first: one that moved in
+	arrived                   // #account with nothing before it, or after those: one that moved in
 	introduced                // …then #identity, and a #sync must come
 )
 
@@ -147,7 +148,10 @@ func (h *history) identity(f *findings) {
 	case joined:
 	case nothing:
 		h.opening = named
-	case arrived:
+	case named, renamed:
+		// One that moves in: its document has changed, and it is not active yet.
+		h.opening = renamed
+	case arrived, born:
 		h.opening = introduced
 	default:
 		h.broken(f, KindIdentity)
@@ -159,7 +163,7 @@ func (h *history) account(f *findings, m *comatproto.SyncSubscribeRepos_Account)
 	case h.opening == joined:
 	case h.opening == named && m.Active:
 		h.opening = born
-	case h.opening == nothing && m.Active:
+	case (h.opening == nothing || h.opening == renamed) && m.Active:
 		h.opening = arrived
 	case h.opening == nothing:
 		// An account may be taken down before anybody has seen it.
@@ -181,7 +185,7 @@ func (h *history) account(f *findings, m *comatproto.SyncSubscribeRepos_Account)
 // as it comes.
 func (h *history) broken(f *findings, k Kind) {
 	names := map[opening]string{
-		nothing: "at the beginning", named: "after #identity", born: "after #identity, #account",
+		nothing: "at the beginning", named: "after #identity", renamed: "after #identity, #identity", born: "after #identity, #account",
 		filled: "after #identity, #account, #commit", arrived: "after #account", introduced: "after #account, #identity",
 	}
 	f.add(RuleOrder, "%s %s of a new account", k, names[h.opening])

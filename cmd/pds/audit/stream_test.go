@@ -275,7 +275,22 @@ func TestOrderIsChecked(t *testing.T) {
 		{"commit first", func(w *writer) []codec { return []codec{w.write(nil)} }, true},
 		{"sync first", func(w *writer) []codec { w.write(nil); w.seq = 0; return []codec{w.sync()} }, true},
 		{"commit before account", func(w *writer) []codec { return []codec{w.identity(), w.write(nil)} }, true},
-		{"identity twice", func(w *writer) []codec { return []codec{w.identity(), w.identity()} }, true},
+		{"identity twice", func(w *writer) []codec {
+			return []codec{w.identity(), w.identity(), w.account(""), w.write(nil), w.sync()}
+		}, true},
+		{"commit of one that moves in", func(w *writer) []codec {
+			return []codec{w.identity(), w.account(""), w.identity(), w.write(nil), w.sync()}
+		}, true},
+		{"it moves in", func(w *writer) []codec {
+			w.write(nil)
+			w.seq = 0
+			return []codec{w.identity(), w.account(""), w.identity(), w.sync(), w.write(nil, change{post(1), "x"})}
+		}, false},
+		{"it moves in and changes its handle before", func(w *writer) []codec {
+			w.write(nil)
+			w.seq = 0
+			return []codec{w.identity(), w.identity(), w.account(""), w.identity(), w.sync(), w.write(nil, change{post(1), "x"})}
+		}, false},
 		{"sync before commit", func(w *writer) []codec {
 			w.write(nil)
 			w.seq = 0
