@@ -74,7 +74,7 @@ import (
 //	nomail ADDRESS N             no more than N mails have been sent to an address
 //	second [NAME=value…]         start a second server with the same PLC directory; sets $first, $second and $plc
 //	on second VERB …             a verb on the second server
-//	lostmove NAME NEW-HANDLE     move NAME.test to the second server, in runs that die one request later each
+//	lostmove NAME NEW-HANDLE     move NAME.test to the second server, in runs that lose an answer each
 //	sametree FOLDER FOLDER N     two exports hold the same N records, signed by different keys
 //	pds CODE REGEXP ARGS…        a command of the command line: its exit code, and what it prints
 //	operate CODE ARG…            pds ARG… of an operator, and its exit code
