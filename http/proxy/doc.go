@@ -21,7 +21,8 @@
 //
 // The caller is verified before the DID that he names is looked up, but after it
 // is read: a header that makes no sense is told to everybody, the network is
-// asked for nobody in particular.
+// asked for nobody in particular. What a credential allows may depend on the
+// target by its name (did#service), which is known by then.
 //
 // A request with atproto-proxy for a method that has a route is answered by the
 // route. Preferences, reports and the views of package http/bsky honour the

@@ -76,10 +76,12 @@ func (c *Client) forwarding(call *xrpc.Call, to Service, did syntax.DID) request
 // Post calls a procedure of a service on behalf of an account, with a body of our
 // own making, and returns what it answered, decoded.
 func (c *Client) Post(ctx context.Context, to Service, did syntax.DID, method syntax.NSID, body []byte) ([]byte, error) {
+	begin := func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
+	first, _ := begin()
 	a, err := c.succeed(ctx, request{
 		to: to, verb: http.MethodPost, path: "/xrpc/" + method.String(),
 		header: http.Header{"Content-Type": {"application/json"}, "Accept-Encoding": {"gzip"}},
-		body:   io.NopCloser(bytes.NewReader(body)), length: int64(len(body)),
+		body:   first, length: int64(len(body)), again: begin,
 		issuer: did, audience: c.audienceOf(to), method: method,
 	})
 	return whole(a, err)

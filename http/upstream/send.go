@@ -25,8 +25,9 @@ type request struct {
 	query    string // without its question mark
 	question bool   // there is one although the query is empty
 	header   http.Header
-	body     io.ReadCloser // nil: none
-	length   int64         // of the body; -1: unknown
+	body     io.ReadCloser                 // nil: none
+	again    func() (io.ReadCloser, error) // the body from its beginning; nil: it comes once
+	length   int64                         // of the body; -1: unknown
 
 	issuer   syntax.DID // "": nobody
 	audience string
@@ -143,6 +144,7 @@ func (c *Client) attempt(ctx context.Context, pool *origins, at *url.URL, q requ
 	r := (&http.Request{Method: q.verb, URL: at, Host: at.Host, Header: q.header.Clone(), ContentLength: q.length}).WithContext(ctx)
 	if q.body != nil {
 		r.Body = &sentBody{ReadCloser: q.body, clock: clock, end: end}
+		r.GetBody = q.again // for a kept connection that turns out to be closed before anything is sent
 	}
 	if r.Header == nil {
 		r.Header = make(http.Header, 2)
