@@ -154,6 +154,37 @@ func TestImportRoundTrip(t *testing.T) {
 	}
 }
 
+// However many nodes are put in order at a time, the repository is the same; and
+// what a second import brings again is nothing new to who has seen the first.
+func TestImportInOrder(t *testing.T) {
+	_, data, moved := donor(t, 1, func(w *world, d syntax.DID) { churn(w, d, 400, 7) })
+	blocks := len(content(t, moved))
+	for _, sorted := range []int{1, 7, blocks} {
+		w := open(t, t.TempDir(), 16)
+		d := w.account(1)
+		im := w.importer()
+		im.Sorted = sorted
+		var first repo.Commit
+		for life := range 2 {
+			made, err := im.Import(t.Context(), d, bytes.NewReader(moved))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if h, _, _ := w.log.Head(t.Context(), d); h.Data != data {
+				t.Errorf("%d at a time: the tree is %s, want %s", sorted, h.Data, data)
+			}
+			verifyExport(w, d, made.CID.String())
+			if life == 0 {
+				first = made
+			} else if n := len(content(t, exportCAR(w, d, first.Rev))); n > 1 {
+				t.Errorf("%d at a time: %d blocks are new after the same import", sorted, n)
+			}
+			cleared(w, d)
+		}
+		w.close()
+	}
+}
+
 // events are the kinds of an account's entries.
 func (w *world) events(d syntax.DID) (kinds []sequencing.Kind) {
 	w.t.Helper()

@@ -28,6 +28,7 @@ type Importer struct {
 	Repos  *mailbox.Router[*Repo]
 	Dir    string // of the files that hold uploads meanwhile; they have no names
 	Limit  int64  // bytes of one upload, and of the records it stands for
+	Sorted int    // nodes that are put in order at a time, at 40 bytes each; 0: 262144
 	Now    func() time.Time
 	Logger *slog.Logger
 	// Key finds the key that the account's DID document names. An upload that it
@@ -76,7 +77,7 @@ func (im *Importer) Import(ctx context.Context, did syntax.DID, body io.Reader) 
 	if err != nil {
 		return Commit{}, err
 	}
-	s := newStager(ctx, addr, spool, begun.ID, im.Limit)
+	s := im.newStager(ctx, addr, spool, begun.ID)
 	if err = s.walk(commit.Data); err == nil {
 		var head Commit
 		if head, err = mailbox.Ask(ctx, addr, s.finish(commit.Data)); err == nil {

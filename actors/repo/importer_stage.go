@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
@@ -20,12 +21,20 @@ const (
 	// A batch is staged in one turn; others that ask the account wait that long.
 	maxStageBytes = 512 << 10
 	maxStageItems = 2048
+	// sortedNodes is how many nodes wait to be staged in the order of their CIDs.
+	sortedNodes = 256 << 10
 	// maxCollections is how many collections an imported repository may have.
 	maxCollections = 4096
 )
 
 // stager walks the tree of an upload and hands it to the owner in batches. While
 // one is being stored the next one is gathered.
+//
+// Records are staged as the walk comes by, which is the order of their table.
+// Nodes have one of their own, by CID, in which every next node of a walk is
+// somewhere else: they are kept back, as where they lie in the upload, and staged in
+// that order. So the table is written from the front to the back, and so is read the
+// one of the repository that is replaced.
 type stager struct {
 	ctx   context.Context
 	addr  mailbox.Address[*Repo]
@@ -38,12 +47,30 @@ type stager struct {
 	stored chan error // the answer to the batch before, if one is out
 	out    bool
 
+	sorted  int     // how many nodes are put in order at a time
+	waiting []place // nodes that are to be staged
+	seen    cid.Cid // the node that was read last
+	seenAt  int64   // where it lies
+
 	nodes, records int
 	collections    []syntax.NSID
 }
 
-func newStager(ctx context.Context, addr mailbox.Address[*Repo], spool *car.Spool, id repodb.ImportID, limit int64) *stager {
-	return &stager{ctx: ctx, addr: addr, spool: spool, left: limit, batch: StageImport{ID: id}, stored: make(chan error, 1)}
+// place is a node and where it lies in the upload.
+type place struct {
+	cid [cidLen]byte
+	at  int64
+}
+
+// cidLen is the length of a CID of the one form that repositories have.
+const cidLen = 36
+
+func (im *Importer) newStager(ctx context.Context, addr mailbox.Address[*Repo], spool *car.Spool, id repodb.ImportID) *stager {
+	s := &stager{ctx: ctx, addr: addr, spool: spool, left: im.Limit, sorted: im.Sorted, batch: StageImport{ID: id}, stored: make(chan error, 1)}
+	if s.sorted == 0 {
+		s.sorted = sortedNodes
+	}
+	return s
 }
 
 // walk stages the tree below a root. Every node is verified before it is gone
@@ -53,10 +80,11 @@ func (s *stager) walk(root cid.Cid) error {
 		if step.Node == nil {
 			return s.record(step.Key, step.Value)
 		}
-		s.nodes++
-		s.batch.Nodes = append(s.batch.Nodes, car.Block{CID: step.Node.CID, Data: s.keep(step.Node.Data)})
-		return s.stageIfFull()
+		return s.node(step.Node.CID)
 	})
+	if err == nil {
+		err = s.stageNodes()
+	}
 	if err == nil {
 		err = s.stage()
 	}
@@ -85,7 +113,50 @@ func (s *stager) Node(c cid.Cid) ([]byte, error) {
 	case len(b) > maxNodeBytes:
 		return nil, fmt.Errorf("%w: a node of %d bytes", ErrInvalidRepo, len(b))
 	}
+	s.seen, s.seenAt = c, s.spool.Place()
 	return b, nil
+}
+
+// node keeps a node back. It is the one that was read last, as a rule.
+func (s *stager) node(c cid.Cid) error {
+	if s.seen != c {
+		if _, err := s.Node(c); err != nil {
+			return err
+		}
+	}
+	p := place{at: s.seenAt}
+	if copy(p.cid[:], c.KeyString()) != cidLen || len(c.KeyString()) != cidLen {
+		return fmt.Errorf("%w: node %s has another kind of CID", ErrInvalidRepo, c)
+	}
+	s.nodes++
+	if s.waiting = append(s.waiting, p); len(s.waiting) < s.sorted {
+		return nil
+	}
+	return s.stageNodes()
+}
+
+// stageNodes stages the nodes that wait, in the order of their table.
+func (s *stager) stageNodes() error {
+	slices.SortFunc(s.waiting, func(a, b place) int { return bytes.Compare(a.cid[:], b.cid[:]) })
+	for _, p := range s.waiting {
+		if err := s.ctx.Err(); err != nil {
+			return context.Cause(s.ctx)
+		}
+		c, err := cid.Cast(p.cid[:])
+		if err != nil {
+			return err
+		}
+		b, err := s.spool.At(p.at)
+		if err != nil {
+			return err
+		}
+		s.batch.Nodes = append(s.batch.Nodes, car.Block{CID: c, Data: s.keep(b)})
+		if err := s.stageIfFull(); err != nil {
+			return err
+		}
+	}
+	s.waiting = s.waiting[:0]
+	return nil
 }
 
 func (s *stager) record(key string, c cid.Cid) error {

@@ -27,7 +27,8 @@ type Spool struct {
 
 	window []byte // a stretch of blocks
 	at     int64  // where it begins
-	next   int64  // behind the block that was asked for last
+	place  int64  // of the block that was asked for last
+	next   int64  // behind it
 	inRow  int    // blocks in a row that were asked for in their order
 	table  *table // nil until a block is asked for out of order
 }
@@ -148,6 +149,20 @@ func (s *Spool) Block(c cid.Cid) (data []byte, found bool, err error) {
 	return s.take(at, head)
 }
 
+// Place is where the block lies that Block returned last, for At.
+func (s *Spool) Place() int64 { return s.place }
+
+// At returns the data of the block at a place. It is good until the next call.
+func (s *Spool) At(place int64) ([]byte, error) {
+	s.inRow = 0
+	head, err := s.bytes(place, spoolHead)
+	if err != nil {
+		return nil, err
+	}
+	data, _, err := s.take(place, head)
+	return data, err
+}
+
 // take returns the data of the block at a place.
 func (s *Spool) take(at int64, head []byte) ([]byte, bool, error) {
 	n := int(binary.LittleEndian.Uint32(head[cidLen:]))
@@ -155,7 +170,7 @@ func (s *Spool) take(at int64, head []byte) ([]byte, bool, error) {
 	if err != nil {
 		return nil, false, err
 	}
-	s.next = at + int64(spoolHead+n)
+	s.place, s.next = at, at+int64(spoolHead+n)
 	return b[spoolHead:], true, nil
 }
 

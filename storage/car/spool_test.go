@@ -52,11 +52,18 @@ func TestSpoolOrders(t *testing.T) {
 		if s.Len() != len(blocks) {
 			t.Fatalf("%d blocks, want %d", s.Len(), len(blocks))
 		}
+		places := map[int64]car.Block{}
 		for name, order := range map[string][]car.Block{"as they came": blocks, "any": shuffle(blocks)} {
 			for _, want := range order {
 				got, found, err := s.Block(want.CID)
 				if err != nil || !found || !bytes.Equal(got, want.Data) {
 					t.Fatalf("%d blocks, %s: %s: %q, %v, %v", n, name, want.CID, got, found, err)
+				}
+				places[s.Place()] = want
+			}
+			for at, want := range places { // in no order, and then by CID again
+				if got, err := s.At(at); err != nil || !bytes.Equal(got, want.Data) || s.Place() != at {
+					t.Fatalf("%d blocks, %s: at %d: %q, %v, want %s", n, name, at, got, err, want.CID)
 				}
 			}
 			for i := range 50 {

@@ -52,6 +52,9 @@
 // a file of its own for the import (the private state would have to move, and two
 // files do not change in one transaction), keeping what is equal and staging only
 // the difference (the swap would again take as long as the difference is large).
+// Whoever stages nodes does it in the order of their CIDs, as far as memory allows:
+// each is looked up in the table that is replaced, for the rev that brought it in, and
+// in the order of the tree every one of them would be on another page of both.
 //
 // The row of a blob outlives its last record: it stays, as deleting, until the
 // bytes are gone, so that whoever brings the same bytes again meets it. The rows
