@@ -85,7 +85,8 @@
 //	a story (saga)             its answer; its last step is   the stories'    itself, soon, or the start of  saga: TestAPanicOfOneStory, TestCrash,
 //	                           a row                          supervisor      the server                     TestCrashWhileSettling
 //	a deletion, between any    nothing: it goes on            the stories'    itself, soon, or the start of  saga: TestCrashOfADeletion,
-//	two steps                                                 supervisor      the server                     TestCrashOfAResumedDeletion
+//	two steps                                                 supervisor      the server                     TestCrashOfAResumedDeletion;
+//	                                                                                                         cmd/pds: TestKilledServerLeavesNoHalfAccount
 //	a change of status,        its answer                     its asker       nothing is left half done      saga: TestCrashOfAChange
 //	around its append
 //	the stories' supervisor    answers of those who wait;     its host        fresh instance from the rows   saga: TestAPanicOfTheSupervisor

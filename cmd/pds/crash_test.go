@@ -87,3 +87,21 @@ func TestKilledServerKeepsWhatItAnswered(t *testing.T) {
 		t.Errorf("%d commits and %d kills prove little", report.Acks.Committed, report.Rounds+report.Nested)
 	}
 }
+
+// A server that is killed while accounts are deleted, deactivated, activated and
+// taken down has done each of these or has not, and finishes what it began.
+func TestKilledServerLeavesNoHalfAccount(t *testing.T) {
+	dir := t.TempDir()
+	report, err := crashtest.RunLives(t.Context(), crashtest.Options{For: crashTime(t) / 2, Seed: crashSeed(t), Dir: dir, Command: pds})
+	if report == nil {
+		t.Fatal(err)
+	}
+	report.Write(t.Output())
+	if err != nil || len(report.Broken) > 0 {
+		log, _ := os.ReadFile(dir + "/server.log")
+		t.Errorf("%v\nPDS_CRASH_SEED=%d\n%s", err, report.Seed, log[max(0, len(log)-20_000):])
+	}
+	if report.Rounds == 0 || report.Deleted == 0 {
+		t.Errorf("%d kills and %d deletions prove little", report.Rounds, report.Deleted)
+	}
+}

@@ -19,6 +19,9 @@ import (
 // password of every account.
 const password = "crash-password"
 
+// operatorPassword is the server's.
+const operatorPassword = "admin"
+
 // person is an account that writers share.
 type person struct {
 	DID    syntax.DID `json:"did"`
@@ -94,6 +97,48 @@ func (c client) get(ctx context.Context, nsid string, q url.Values, out any) err
 		return err
 	}
 	return c.do(req, out)
+}
+
+// send asks a procedure that takes nothing.
+func (c client) send(ctx context.Context, token, nsid string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url+"/xrpc/"+nsid, nil)
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	return c.do(req, nil)
+}
+
+// operate asks a procedure as the operator.
+func (c client) operate(ctx context.Context, nsid string, in any) error {
+	b, err := json.Marshal(in)
+	if err != nil {
+		return err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url+"/xrpc/"+nsid, bytes.NewReader(b))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.SetBasicAuth("admin", operatorPassword)
+	return c.do(req, nil)
+}
+
+// inquire asks a query as the operator.
+func (c client) inquire(ctx context.Context, nsid string, q url.Values, out any) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.url+"/xrpc/"+nsid+"?"+q.Encode(), nil)
+	if err != nil {
+		return err
+	}
+	req.SetBasicAuth("admin", operatorPassword)
+	return c.do(req, out)
+}
+
+// note writes a record.
+func (c client) note(ctx context.Context, p person) error {
+	return c.post(ctx, p.Access, "com.atproto.repo.createRecord", map[string]any{
+		"repo": p.DID, "collection": notes, "record": map[string]any{"$type": notes, "text": "here"},
+	}, nil)
 }
 
 func (c client) do(req *http.Request, out any) error {

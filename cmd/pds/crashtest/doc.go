@@ -19,6 +19,11 @@
 //	         503 InsufficientStorage, reads and the firehose are served, also after
 //	         a restart; when space returns everything goes on by itself
 //
+// [RunLives] is a smaller run beside the campaigns: kill -9 while accounts are
+// deleted, deactivated, activated and taken down. Each of these has happened
+// afterwards, whole, or has not, and what was answered has; it is apart because
+// what leaves takes its history along, which the campaigns are there to compare.
+//
 // # What is checked
 //
 // After each round: no number of the firehose means two things, what is

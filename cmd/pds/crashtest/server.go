@@ -76,7 +76,7 @@ func newServer(o Options, data string) (_ *server, err error) {
 		fmt.Sprintf("PDS_PORT=%d", port), "PDS_HOSTNAME=localhost", "PDS_BIND_ADDRESS=127.0.0.1",
 		"PDS_DATA_DIRECTORY="+data, "PDS_DID_PLC_URL="+s.plc, "PDS_DEV_MODE=true", "PDS_INVITE_REQUIRED=false",
 		"PDS_RATE_LIMITS_ENABLED=false",
-		"PDS_JWT_SECRET="+strings.Repeat("crash", 8), "PDS_ADMIN_PASSWORD=admin",
+		"PDS_JWT_SECRET="+strings.Repeat("crash", 8), "PDS_ADMIN_PASSWORD="+operatorPassword,
 		"PDS_PLC_ROTATION_KEY_K256_PRIVATE_KEY_HEX="+hex.EncodeToString(key.Bytes()),
 		fmt.Sprintf("PDS_ACTOR_STORE_CACHE_SIZE=%d", o.Awake), "LOG_LEVEL=warn")
 	return s, nil
