@@ -77,6 +77,7 @@ echo "== goat"
 GOBIN=$work go install -ldflags "-X github.com/bluesky-social/indigo/atproto/identity.DefaultPLCURL=$plc" \
 	"github.com/bluesky-social/indigo/cmd/goat@$goat_version"
 goat=$work/goat
+home=$HOME
 export HOME=$work XDG_STATE_HOME=$work/state # goat keeps its session there
 "$goat" firehose --relay-host "${server/http/ws}" --verify-basic --verify-mst --cursor 0 >"$work/firehose.jsonl" 2>"$work/firehose.log" &
 firehose_pid=$!
@@ -145,4 +146,7 @@ if [ "$first" -ne "$accounts" ]; then
 	exit 1
 fi
 echo "goat: $seen events, $accounts accounts"
+
+echo "== accounts, between two servers"
+HOME=$home NODE_MODULES=$work/npm/node_modules "$here/account.sh" "$work/pds"
 echo "PASSED"
