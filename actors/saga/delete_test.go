@@ -325,13 +325,13 @@ func TestOverdue(t *testing.T) {
 		change []any
 		goes   bool
 	}{
-		"leaving":  {[]any{Deactivate{DeleteAfter: soon}}, true},
-		"resting":  {[]any{Deactivate{}}, false},
-		"active":   {nil, false},
-		"returned": {[]any{Deactivate{DeleteAfter: soon}, Activate{}}, false},
-		"barred":   {[]any{Deactivate{DeleteAfter: soon}, Moderate{Takedown: Applied}}, false},
-		"pardoned": {[]any{Deactivate{DeleteAfter: soon}, Moderate{Takedown: Applied}, Moderate{Takedown: Lifted}}, true},
-		"changed":  {[]any{Deactivate{DeleteAfter: soon}, Deactivate{}}, false},
+		"leaving":   {[]any{Deactivate{DeleteAfter: soon}}, true},
+		"resting":   {[]any{Deactivate{}}, false},
+		"untouched": {nil, false},
+		"returned":  {[]any{Deactivate{DeleteAfter: soon}, Activate{}}, false},
+		"barred":    {[]any{Deactivate{DeleteAfter: soon}, Moderate{Takedown: Applied}}, false},
+		"pardoned":  {[]any{Deactivate{DeleteAfter: soon}, Moderate{Takedown: Applied}, Moderate{Takedown: Lifted}}, true},
+		"changed":   {[]any{Deactivate{DeleteAfter: soon}, Deactivate{}}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			did := w.resident(name)

@@ -94,7 +94,7 @@ func (h Admin) moderate(ctx context.Context, did syntax.DID, in UpdateSubjectSta
 	m := saga.Moderate{DID: did, Takedown: in.Takedown.ruling(), Deactivated: in.Deactivated.ruling()}
 	if m.Takedown == saga.Applied {
 		if m.Deactivated == saga.Lifted {
-			return Invalid{"InvalidRequest", "Cannot takedown and activate an account at the same time"}
+			return Invalid{"InvalidRequest", "Cannot activate and takedown an account at the same time"}
 		}
 		m.Ref = in.Takedown.Ref
 	}

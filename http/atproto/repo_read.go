@@ -50,10 +50,14 @@ func (h Repo) GetRecord(ctx context.Context, _ auth.Nobody, in GetRecordIn) (any
 	case ok && a.Active():
 		return h.record(ctx, a.DID, in)
 	case h.Foreign == nil:
-		return nil, in.missing()
+		return nil, errNotLocated
 	}
 	return h.Foreign.Query(ctx, methodGetRecord, in.query())
 }
+
+// errNotLocated: the repository is not here, and nobody is asked about others.
+// The reference does not name it RecordNotFound, which would say that it looked.
+var errNotLocated = Invalid{"InvalidRequest", "Could not locate record"}
 
 const methodGetRecord syntax.NSID = "com.atproto.repo.getRecord"
 

@@ -98,9 +98,11 @@ type RequestPasswordResetIn struct {
 	Email string `json:"email"`
 }
 
-// RequestPasswordReset mails a code to the account of an address. Nobody learns
-// whether there is one: the answer is the same, and leaves at the same time,
-// whatever the address, and also when no more mail may go there.
+// RequestPasswordReset mails a code to the account of an address. An address that
+// nobody has is refused, as clients expect who tell a person of a typing error;
+// the answer leaves at the same time whatever the address, so that only who asks
+// as a client does, within its rate limit, learns anything. An address that has
+// had too much mail is answered like any other.
 func (h Server) RequestPasswordReset(ctx context.Context, _ auth.Nobody, in RequestPasswordResetIn) (xrpc.None, error) {
 	floor := time.NewTimer(h.SignIns.Floor)
 	defer floor.Stop()
@@ -115,19 +117,22 @@ func (h Server) RequestPasswordReset(ctx context.Context, _ auth.Nobody, in Requ
 func (h Server) requestReset(ctx context.Context, address string) error {
 	email, err := account.ParseEmail(address)
 	if err != nil {
-		return nil
+		return errNoSuchAddress
 	}
 	did, err := h.Private.ByEmail(ctx, email)
 	if err == nil {
 		_, err = mailbox.Ask(ctx, h.Accounts, account.IssueToken{DID: did, Purpose: account.PurposeResetPassword})
 	}
-	for _, quiet := range []error{account.ErrNotFound, account.ErrNoEmail, account.ErrMailBudget} {
-		if errors.Is(err, quiet) {
-			return nil
-		}
+	switch {
+	case errors.Is(err, account.ErrNotFound), errors.Is(err, account.ErrNoEmail):
+		return errNoSuchAddress
+	case errors.Is(err, account.ErrMailBudget):
+		return nil
 	}
 	return err
 }
+
+var errNoSuchAddress = Invalid{"InvalidRequest", "account does not have an email address"}
 
 // ResetPasswordIn is the input of com.atproto.server.resetPassword.
 type ResetPasswordIn struct {

@@ -71,7 +71,7 @@ func (h Server) DeleteAccount(ctx context.Context, _ auth.Nobody, in DeleteAccou
 		return xrpc.None{}, noSuchAccount
 	}
 	if len(in.Password) > account.MaxPassword {
-		return xrpc.None{}, Invalid{"InvalidRequest", "Invalid password length."}
+		return xrpc.None{}, ErrLongPassword
 	}
 	err := h.SignIns.Verify(ctx, in.DID, in.Password)
 	switch {
