@@ -144,6 +144,8 @@ func (a *Accounts) Receive(t *mailbox.Turn) {
 		mailbox.Later(a, t, m, write(a, createAppPassword))
 	case RevokeAppPassword:
 		mailbox.Later(a, t, m, write(a, revokeAppPassword))
+	case Admit:
+		mailbox.Later(a, t, m, write(a, admit))
 	case CreateInvites:
 		mailbox.Later(a, t, m, write(a, createInvites))
 	case EarnInvites:

@@ -17,7 +17,10 @@ func confirmEmail(b *batch, m ConfirmEmail) (Done, error) {
 	if err := b.use(m.DID, PurposeConfirmEmail, m.Token); err != nil {
 		return Done{}, err
 	}
-	return Done{}, b.ConfirmEmail(m.DID, b.now)
+	if err := b.ConfirmEmail(m.DID, b.now); err != nil {
+		return Done{}, err
+	}
+	return Done{}, b.fulfil(m.DID, AwaitsEmail)
 }
 
 func updateEmail(b *batch, m UpdateEmail) (Done, error) {

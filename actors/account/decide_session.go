@@ -60,7 +60,7 @@ func rotateSession(b *batch, m RotateSession) (Rotated, error) {
 	if banned(row) {
 		return Rotated{}, ErrTakendown
 	}
-	scope, err := b.scopeOf(token)
+	scope, err := b.scopeOf(row, token)
 	if err != nil {
 		return Rotated{}, err
 	}
@@ -95,8 +95,12 @@ func earlier(a, b time.Time) time.Time {
 	return b
 }
 
-// scopeOf is the access scope of a session, from its app password as it is now.
-func (b *batch) scopeOf(t accountdb.RefreshToken) (Scope, error) {
+// scopeOf is the access scope of a session, from its account and its app password
+// as they are now.
+func (b *batch) scopeOf(row accountdb.Actor, t accountdb.RefreshToken) (Scope, error) {
+	if row.Awaits != 0 {
+		return ScopeSignupQueued, nil
+	}
 	if t.AppPassword == "" {
 		return ScopeAccess, nil
 	}

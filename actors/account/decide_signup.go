@@ -111,7 +111,7 @@ func (b *batch) turnInto(n NewAccount, held accountdb.Reservation, old accountdb
 		DID: n.DID, Handle: n.Handle, CreatedAt: b.now, Status: accountdb.Status(n.Status), DeleteAfter: n.DeleteAfter, HasPassword: true,
 	}
 	if n.Status == sequencing.StatusDeactivated {
-		row.DeactivatedAt = b.now
+		row.DeactivatedAt, row.Awaits = b.now, n.Awaits
 	}
 	if exists {
 		// A restored file can know the account from the log and the story from
@@ -147,7 +147,7 @@ func (b *batch) turnInto(n NewAccount, held accountdb.Reservation, old accountdb
 		}
 	}
 	b.touch(n.DID)
-	return row, nil
+	return row, b.welcome(row)
 }
 
 func upgradePassword(b *batch, m UpgradePassword) (Done, error) {

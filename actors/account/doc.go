@@ -123,4 +123,12 @@
 // operator where HandleRules.Apex says so: to the first who asks it would be
 // worth too much. Where it is not allowed it is a handle like any of another
 // domain, and has to point to its account in the DNS.
+//
+// A sign-up may have to wait, for its address to be confirmed or for approval.
+// Its account is deactivated as one that was brought along is, so nobody sees it,
+// and its sessions are of [ScopeSignupQueued]. What it waits for is a set in its
+// row, which only shrinks; that the account is to be activated after that is part
+// of the set, and goes when the log says that it is active. So whoever takes
+// away the last thing may die before the activation: the row still asks for it.
+// Rejected: a status of its own, which relays and clients would have to know.
 package account

@@ -23,6 +23,7 @@ type Info struct {
 	CreatedAt       time.Time
 	ConfirmedAt     time.Time // zero: the address is not confirmed
 	DeactivatedAt   time.Time // zero: its owner has not deactivated it
+	Awaits          Awaits    // what its owner waits for since signing up
 	InvitesDisabled bool
 	InvitedBy       *UsedInvite // nil: it came without an invite
 	Invites         []UsedInvite
@@ -75,7 +76,7 @@ func (r *Reads) Search(ctx context.Context, email Email, after syntax.DID, limit
 }
 
 func infoOf(q *accountdb.Reader, row accountdb.Actor) (Info, error) {
-	i := Info{DID: row.DID, Handle: row.Handle, CreatedAt: row.CreatedAt, DeactivatedAt: row.DeactivatedAt}
+	i := Info{DID: row.DID, Handle: row.Handle, CreatedAt: row.CreatedAt, DeactivatedAt: row.DeactivatedAt, Awaits: row.Awaits}
 	private, _, err := q.Account(row.DID)
 	if err != nil {
 		return i, err
@@ -113,4 +114,22 @@ func (r *Reads) Invites(ctx context.Context, byUse bool, after InvitePlace, limi
 		return err
 	})
 	return all, err
+}
+
+// Released lists accounts that wait for nothing but to be activated, at most limit.
+func (r *Reads) Released(ctx context.Context, limit int) (all []syntax.DID, err error) {
+	err = r.with(ctx, func(q *accountdb.Reader) (err error) {
+		all, err = q.Released(limit)
+		return err
+	})
+	return all, err
+}
+
+// QueuedBefore is how many accounts that wait for approval came before another.
+func (r *Reads) QueuedBefore(ctx context.Context, did syntax.DID) (n int64, err error) {
+	err = r.with(ctx, func(q *accountdb.Reader) (err error) {
+		n, err = q.QueuedBefore(did)
+		return err
+	})
+	return n, err
 }

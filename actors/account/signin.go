@@ -77,6 +77,8 @@ func (s *SignIns) signIn(ctx context.Context, c Credentials) (Session, error) {
 	switch {
 	case down: // the refresh token is for show: it is not stored
 		return s.Tokens.Session(a, ScopeTakendown, grant)
+	case a.Queued():
+		scope = ScopeSignupQueued
 	case app.Name != "":
 		scope = appScope(app.Privileged)
 	}

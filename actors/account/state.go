@@ -46,6 +46,7 @@ func published(a accountdb.Actor) Account {
 		Status:      sequencing.Status(a.Status),
 		Locked:      a.Locked,
 		HasPassword: a.HasPassword,
+		Awaits:      a.Awaits,
 		CreatedAt:   a.CreatedAt,
 	}
 }

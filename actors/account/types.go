@@ -42,6 +42,7 @@ type Account struct {
 	Status      sequencing.Status // Active, Deactivated, Takendown or Suspended
 	Locked      bool              // known from the log alone: cannot sign in
 	HasPassword bool
+	Awaits      Awaits // what its owner waits for since signing up; 0: nothing
 	CreatedAt   time.Time
 }
 
@@ -54,6 +55,22 @@ type Standing struct {
 	sequencing.Standing
 }
 
+// Awaits is what somebody who has signed up waits for, as a set.
+type Awaits = accountdb.Awaits
+
+const (
+	AwaitsEmail      = accountdb.AwaitsEmail      // the address is to be confirmed
+	AwaitsApproval   = accountdb.AwaitsApproval   // an operator is to approve
+	AwaitsActivation = accountdb.AwaitsActivation // after both: nobody has seen the account yet
+)
+
+// Queued reports whether the sign-up is not through: its owner may wait, and
+// confirm the address.
+func (a Account) Queued() bool { return a.Awaits != 0 }
+
+// Released reports whether nothing is in the way of activating the account.
+func (a Account) Released() bool { return a.Awaits == AwaitsActivation }
+
 // NewAccount is what InsertAccount needs for the rows of an account.
 type NewAccount struct {
 	DID         syntax.DID
@@ -61,6 +78,7 @@ type NewAccount struct {
 	Email       Email
 	Password    PasswordHash
 	Status      sequencing.Status // Active or Deactivated
+	Awaits      Awaits            // of a deactivated account: what its owner has to wait for
 	DeleteAfter time.Time         // of a deactivated account that is never activated; zero: kept
 }
 

@@ -64,6 +64,10 @@
 // again is announced as account, identity, sync; a head that another key has
 // signed gets an internal commit first.
 //
+// Where Options.Await says so, a sign-up is kept from the public like that: its
+// account waits for a confirmed address, or for approval, and is activated after
+// that by whoever sees to it (actors/account), with Activate as anybody's.
+//
 // # What is told to whom
 //
 // The PLC directory cannot be asked to forget, and it can take an operation

@@ -44,6 +44,7 @@ type Options struct {
 	Residence Residence
 
 	InviteRequired bool
+	Await          account.Awaits // what everybody waits for who has signed up (nothing)
 
 	IDs      mailbox.Address[*identity.Identities]
 	Reserved *keys.Reserved // signing keys for accounts to come (none)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"time"
 
 	"github.com/bluesky-social/indigo/atproto/atcrypto"
 
@@ -13,9 +12,6 @@ import (
 	"troupe/actors/repo"
 	"troupe/sequencing"
 )
-
-// keepDeactivated is how long an account that was never activated is kept.
-const keepDeactivated = 3 * 24 * time.Hour
 
 // register has the directory make the DID, and goes on.
 func (w *signup) register() told {
@@ -104,9 +100,7 @@ func (w *signup) insert() (err error) {
 	a := account.NewAccount{
 		DID: w.row.DID, Handle: w.Handle, Email: w.Email, Password: w.Password, Status: sequencing.StatusActive,
 	}
-	if w.brought() {
-		a.Status, a.DeleteAfter = sequencing.StatusDeactivated, w.o.Now().Add(keepDeactivated).UTC()
-	}
+	w.hold(&a)
 	w.o.probe("insert")
 	w.acct, err = query(w.teller, account.InsertAccount{Saga: w.store(stepInserted), Account: a, Session: w.grant})
 	if err == nil {
@@ -115,13 +109,28 @@ func (w *signup) insert() (err error) {
 	return err
 }
 
+// hold keeps an account deactivated that came with a DID of its own, or whose
+// owner has to wait. Who has to be confirmed and is not in time is deleted.
+func (w *signup) hold(a *account.NewAccount) {
+	if !w.brought() && w.o.Await == 0 {
+		return
+	}
+	a.Status, a.Awaits = sequencing.StatusDeactivated, w.o.Await
+	if !w.brought() {
+		a.Awaits |= account.AwaitsActivation
+	}
+	if w.o.Await == 0 || w.o.Await&account.AwaitsEmail != 0 {
+		a.DeleteAfter = w.o.Now().Add(account.KeepUnconfirmed).UTC()
+	}
+}
+
 // create asks for the creation chain and has the accounts actor follow it, so
 // that the client finds what it was told.
 func (w *signup) create() error {
 	ctx, cancel := context.WithTimeout(context.Background(), askLimit)
 	defer cancel()
 	status := sequencing.StatusActive
-	if w.brought() {
+	if w.acct.Status != status { // as it was inserted, perhaps under other settings
 		status = sequencing.StatusDeactivated
 	}
 	_, err := w.o.CreateRepo(ctx, w.row.DID, repo.Create{Handle: w.acct.Handle, Status: status})
@@ -139,7 +148,11 @@ func (w *signup) answer(ended bool) told {
 	if w.grant.ID == "" {
 		return told{refused: ErrUnfinished, ended: ended}
 	}
-	s, err := w.o.Tokens.Session(w.acct, account.ScopeAccess, w.grant)
+	scope := account.ScopeAccess
+	if w.acct.Queued() {
+		scope = account.ScopeSignupQueued
+	}
+	s, err := w.o.Tokens.Session(w.acct, scope, w.grant)
 	return told{session: s, refused: err, ended: ended}
 }
 

@@ -27,6 +27,7 @@ const (
 	Identities Chore = "identities"
 	Trash      Chore = "trash"
 	Accounts   Chore = "accounts"
+	Signups    Chore = "signups"
 )
 
 // Kind is a kind of thing that is removed.
@@ -43,6 +44,7 @@ const (
 	KindIdentity     Kind = "identity"
 	KindTrash        Kind = "trash"
 	KindAccount      Kind = "account"
+	KindSignup       Kind = "signup" // activated, not removed
 )
 
 // Report is how many of each kind a chore removed. It is never changed once given out.
@@ -65,6 +67,9 @@ type Options struct {
 	ListOverdue   func(context.Context, account.ListOverdue) ([]syntax.DID, error)
 	DeleteOverdue func(context.Context, syntax.DID) error // an account, if its time has come
 	DeleteRemains func(context.Context, syntax.DID) error // of an account, if it was deleted
+
+	ListReleased func(ctx context.Context, limit int) ([]syntax.DID, error)
+	Activate     func(context.Context, syntax.DID) error
 
 	UploadLifetime time.Duration // an upload that no record uses by then goes; 0: 24 hours
 	Pause          time.Duration // between two accounts, or two pieces of one; 0: 50 ms

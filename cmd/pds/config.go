@@ -57,8 +57,9 @@ type Config struct {
 	BackfillWindow time.Duration
 
 	InviteRequired bool
-	InviteInterval time.Duration // in which an account earns an invite code; 0: it earns none
-	InviteEpoch    time.Time     // from when on
+	Await          account.Awaits // what everybody waits for who has signed up
+	InviteInterval time.Duration  // in which an account earns an invite code; 0: it earns none
+	InviteEpoch    time.Time      // from when on
 	DIDDocs        bool
 	BlobLimit      int64
 	ImportLimit    int64         // bytes of a repository that is taken in
@@ -124,6 +125,12 @@ func readConfig(s *settings) (Config, error) {
 	c.Crawlers = s.list("PDS_CRAWLERS")
 	c.BackfillWindow = s.millis("PDS_REPO_BACKFILL_LIMIT_MS", 24*time.Hour)
 	c.InviteRequired = s.flag("PDS_INVITE_REQUIRED", true)
+	if s.flag("PDS_SIGNUP_EMAIL_CONFIRMATION", false) {
+		c.Await |= account.AwaitsEmail
+	}
+	if s.flag("PDS_SIGNUP_APPROVAL", false) {
+		c.Await |= account.AwaitsApproval
+	}
 	c.InviteInterval = s.millis("PDS_INVITE_INTERVAL", 0)
 	c.InviteEpoch = time.UnixMilli(s.number("PDS_INVITE_EPOCH", 0))
 	c.readImports(s)
@@ -131,6 +138,9 @@ func readConfig(s *settings) (Config, error) {
 	c.readLimits(s)
 	c.readMail(s)
 	c.Metrics = s.text("PDS_METRICS_ADDRESS")
+	if c.Await&account.AwaitsEmail != 0 && c.Mail.Transport == nil && !c.Dev {
+		s.fail("PDS_SIGNUP_EMAIL_CONFIRMATION is set, so PDS_EMAIL_SMTP_URL must be set too: nobody could confirm an address")
+	}
 	return c, s.err
 }
 

@@ -8,7 +8,11 @@ import (
 	"strconv"
 
 	"github.com/alecthomas/kong"
+	"github.com/bluesky-social/indigo/atproto/syntax"
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"troupe/actors/account"
+	"troupe/actors/mailbox"
 )
 
 // operateVerb runs a command of the operator as main does.
@@ -36,4 +40,9 @@ func (w *scriptWorld) operateVerb(ts *testscript.TestScript, args []string) {
 	if code != want {
 		ts.Fatalf("exit code %d, want %d: %s", code, want, w.last)
 	}
+}
+
+func (w *scriptWorld) admitVerb(ts *testscript.TestScript, args []string) {
+	_, err := mailbox.Ask(context.Background(), w.server.accounts, account.Admit{DID: syntax.DID(ts.Getenv(args[0] + "_did"))})
+	ts.Check(err)
 }

@@ -77,6 +77,7 @@ import (
 //	lostmove NAME NEW-HANDLE     move NAME.test to the second server, in runs that lose an answer each
 //	sametree FOLDER FOLDER N     two exports hold the same N records, signed by different keys
 //	pds CODE REGEXP ARGS…        a command of the command line: its exit code, and what it prints
+//	admit NAME                   the first half of letting a sign-up in, as if the server died before the second
 //	operate CODE ARG…            pds ARG… of an operator, and its exit code
 //	keep NAME REGEXP             set $NAME to the first group of REGEXP in the last answer
 //	save FILE                    write the last answer to a file
@@ -102,6 +103,7 @@ func TestScripts(t *testing.T) {
 			"service": verb((*scriptWorld).serviceVerb), "signed": verb((*scriptWorld).signedVerb),
 			"bucket": verb((*scriptWorld).bucketVerb), "usebucket": verb((*scriptWorld).useBucketVerb), "moveblobs": verb((*scriptWorld).moveBlobsVerb),
 			"xrpc": verb((*scriptWorld).xrpcVerb), "firehose": verb((*scriptWorld).firehoseVerb), "keep": verb((*scriptWorld).keepVerb),
+			"admit":     verb((*scriptWorld).admitVerb),
 			"keep_code": verb((*scriptWorld).keepCodeVerb), "mailtried": verb((*scriptWorld).mailTriedVerb),
 			"save": verb((*scriptWorld).saveVerb), "many": verb((*scriptWorld).manyVerb), "mail": verb((*scriptWorld).mailVerb), "totp": verb((*scriptWorld).totpVerb), "nomail": verb((*scriptWorld).noMailVerb),
 			"second": verb((*scriptWorld).secondVerb), "on": verb((*scriptWorld).onVerb), "pds": verb((*scriptWorld).pdsVerb), "sametree": verb((*scriptWorld).sameTreeVerb), "lostmove": verb((*scriptWorld).lostMoveVerb), "operate": verb((*scriptWorld).operateVerb),

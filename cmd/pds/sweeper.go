@@ -18,7 +18,7 @@ import (
 
 // startSweeper starts what removes the things that nobody else comes by to
 // remove. It asks sagas, accounts, identities and repos, so it stops before them.
-func (s *Server) startSweeper(system *mailbox.System, ids mailbox.Address[*identity.Identities]) error {
+func (s *Server) startSweeper(system *mailbox.System, ids mailbox.Address[*identity.Identities], private *account.Reads) error {
 	h, err := sweeper.Spawn(system, sweeper.Options{
 		Blobs: s.blobs,
 		SweepBlobs: func(ctx context.Context, did syntax.DID, m repo.SweepBlobs) (int64, error) {
@@ -35,6 +35,11 @@ func (s *Server) startSweeper(system *mailbox.System, ids mailbox.Address[*ident
 		Trash:          filepath.Join(s.config.Actors, saga.TrashName),
 		ListOverdue: func(ctx context.Context, m account.ListOverdue) ([]syntax.DID, error) {
 			return mailbox.Ask(ctx, s.accounts, m)
+		},
+		ListReleased: private.Released,
+		Activate: func(ctx context.Context, did syntax.DID) error {
+			_, err := mailbox.Ask(ctx, s.sagas, saga.Activate{DID: did})
+			return err
 		},
 		DeleteOverdue:  s.deleteIf(saga.Overdue),
 		DeleteRemains:  s.deleteIf(saga.Gone),

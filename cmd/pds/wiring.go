@@ -164,7 +164,7 @@ func NewServer(ctx context.Context, c Config, extra Extra, logger *slog.Logger) 
 	if err := s.startSagas(parts); err != nil {
 		return nil, err
 	}
-	if err := s.startSweeper(system, ids); err != nil {
+	if err := s.startSweeper(system, ids, private); err != nil {
 		return nil, err
 	}
 

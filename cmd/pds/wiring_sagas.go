@@ -46,7 +46,7 @@ func (s *Server) startSagas(p sagaParts) error {
 	h, err := saga.Spawn(saga.Options{
 		System: p.system, Accounts: s.accounts, Index: s.index, Passwords: p.passwords, Tokens: p.tokens,
 		Vault: p.vault, Actors: c.Actors, Directory: s.directory, Rotation: c.Rotation, Recovery: c.Recovery,
-		Endpoint: c.URL, Emails: c.Emails, Handles: c.Handles, InviteRequired: c.InviteRequired,
+		Endpoint: c.URL, Emails: c.Emails, Handles: c.Handles, InviteRequired: c.InviteRequired, Await: c.Await,
 		Repos: s.repos, Snapshots: s.shots, Log: p.log, Clock: s.clock, Blobs: s.blobs, Residence: s.resides,
 		Append: func(a sequencing.Append, done func(sequencing.Committed, error)) {
 			mailbox.Post(context.Background(), p.seq, sequencer.Append{Chain: a}, done)

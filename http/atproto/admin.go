@@ -26,7 +26,19 @@ type AccountView struct {
 	InvitesDisabled  bool          `json:"invitesDisabled"`
 	EmailConfirmedAt string        `json:"emailConfirmedAt,omitempty"`
 	DeactivatedAt    string        `json:"deactivatedAt,omitempty"`
+
+	// ThreatSignatures say what a sign-up waits for: the lexicon has no field for it.
+	ThreatSignatures []ThreatSignature `json:"threatSignatures,omitempty"`
 }
+
+// ThreatSignature is com.atproto.admin.defs#threatSignature.
+type ThreatSignature struct {
+	Property string `json:"property"`
+	Value    string `json:"value"`
+}
+
+// waitsFor is the property of sign-ups that wait, once for each thing.
+const waitsFor = "signupQueued"
 
 func accountView(i account.Info) AccountView {
 	v := AccountView{
@@ -42,6 +54,12 @@ func accountView(i account.Info) AccountView {
 	}
 	if !i.DeactivatedAt.IsZero() {
 		v.DeactivatedAt = datetime(i.DeactivatedAt)
+	}
+	if i.Awaits&account.AwaitsEmail != 0 {
+		v.ThreatSignatures = append(v.ThreatSignatures, ThreatSignature{waitsFor, "email"})
+	}
+	if i.Awaits&account.AwaitsApproval != 0 {
+		v.ThreatSignatures = append(v.ThreatSignatures, ThreatSignature{waitsFor, "approval"})
 	}
 	return v
 }

@@ -98,6 +98,15 @@ func (h Admin) moderate(ctx context.Context, did syntax.DID, in UpdateSubjectSta
 		}
 		m.Ref = in.Takedown.Ref
 	}
+	if m.Deactivated == saga.Lifted {
+		waited, err := h.admit(ctx, did)
+		if err != nil || waited && m.Takedown == saga.Unsaid {
+			return err
+		}
+		if waited {
+			m.Deactivated = saga.Unsaid
+		}
+	}
 	_, err := mailbox.Ask(ctx, h.Sagas, m)
 	if errors.Is(err, account.ErrNotFound) {
 		err = errAccountNotFound

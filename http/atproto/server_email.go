@@ -40,6 +40,9 @@ func (h Server) ConfirmEmail(ctx context.Context, who auth.Session, in ConfirmEm
 	if errors.Is(err, account.ErrNotFound) {
 		err = Invalid{"AccountNotFound", "user not found"}
 	}
+	if err == nil {
+		h.letIn(ctx, who.DID)
+	}
 	return xrpc.None{}, err
 }
 

@@ -3,22 +3,50 @@ package atproto
 import (
 	"context"
 	"errors"
+	"log/slog"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
 	"troupe/actors/account"
+	"troupe/actors/mailbox"
+	"troupe/actors/saga"
 	"troupe/http/auth"
 	"troupe/http/xrpc"
 )
 
 // SignupQueueOut answers com.atproto.temp.checkSignupQueue.
 type SignupQueueOut struct {
-	Activated bool `json:"activated"`
+	Activated    bool   `json:"activated"`
+	PlaceInQueue *int64 `json:"placeInQueue,omitempty"`
 }
 
-// CheckSignupQueue tells somebody who has signed up whether the account is ready.
-func (h Temp) CheckSignupQueue(context.Context, auth.Session, xrpc.None) (SignupQueueOut, error) {
-	return SignupQueueOut{Activated: true}, nil
+// CheckSignupQueue tells somebody who has signed up whether the account is ready,
+// and else how many wait for approval before it. Who hears that it is ready
+// refreshes the session, which may do everything then.
+func (h Temp) CheckSignupQueue(ctx context.Context, who auth.Session, _ xrpc.None) (SignupQueueOut, error) {
+	a, _ := h.Index.ByDID(who.DID)
+	out := SignupQueueOut{Activated: !a.Queued()}
+	if a.Awaits&account.AwaitsApproval != 0 {
+		n, err := h.Private.QueuedBefore(ctx, who.DID)
+		if err != nil {
+			return out, err
+		}
+		n++
+		out.PlaceInQueue = &n
+	}
+	return out, nil
+}
+
+// letIn activates the account of a sign-up that nothing is in the way of any
+// more. Where it fails the sweeper tries again: what let the account in is on the
+// disk, and who did it is not to be told that it is not.
+func (s *Service) letIn(ctx context.Context, did syntax.DID) {
+	if a, ok := s.Index.ByDID(did); !ok || !a.Released() {
+		return
+	}
+	if _, err := mailbox.Ask(ctx, s.Sagas, saga.Activate{DID: did}); err != nil {
+		s.Logger.Warn("a sign-up is not activated yet", slog.String("did", did.String()), slog.Any("error", err))
+	}
 }
 
 // HandleAvailabilityIn holds the parameters of com.atproto.temp.checkHandleAvailability.

@@ -23,6 +23,9 @@ func (v *Verifier) AsFullUp(c *xrpc.Call) (Owner, error) {
 // AsOwnerUp is AsOwner for methods that moderation takes away.
 func (v *Verifier) AsOwnerUp(c *xrpc.Call) (Session, error) { return v.up(c, standard) }
 
+// AsQueuedUp is AsOwnerUp, and takes the session of a sign-up that waits.
+func (v *Verifier) AsQueuedUp(c *xrpc.Call) (Session, error) { return v.up(c, withQueued) }
+
 func (v *Verifier) up(c *xrpc.Call, scopes []account.Scope) (Session, error) {
 	s, err := v.session(c, scopes)
 	if err == nil {

@@ -8,7 +8,7 @@ import (
 	"troupe/storage/sqlite"
 )
 
-const actorColumns = `SELECT a.did, a.handle, a.created_at, a.status, a.locked, a.takedown_ref, a.deactivated_at, a.delete_after, c.did IS NOT NULL
+const actorColumns = `SELECT a.did, a.handle, a.created_at, a.status, a.locked, a.takedown_ref, a.deactivated_at, a.delete_after, c.did IS NOT NULL, a.awaits
 FROM actor a LEFT JOIN account c ON c.did = a.did `
 
 func scanActor(row *sqlite.Row) Actor {
@@ -22,12 +22,13 @@ func scanActor(row *sqlite.Row) Actor {
 		DeactivatedAt: when(row, 6),
 		DeleteAfter:   when(row, 7),
 		HasPassword:   row.Bool(8),
+		Awaits:        Awaits(row.Int64(9)),
 	}
 }
 
 const (
 	selectSigned = `SELECT did FROM account ORDER BY did`
-	selectActors = `SELECT did, handle, created_at, status, locked, takedown_ref, deactivated_at, delete_after, 0 FROM actor ORDER BY did`
+	selectActors = `SELECT did, handle, created_at, status, locked, takedown_ref, deactivated_at, delete_after, 0, awaits FROM actor ORDER BY did`
 )
 
 // Actors calls fn for every hosted account, in the order of their DIDs. Two
@@ -74,11 +75,11 @@ func (r *Reader) ActorByHandle(h syntax.Handle) (a Actor, found bool, err error)
 	return a, found, err
 }
 
-const insertActor = `INSERT INTO actor (did, handle, created_at, status, locked, takedown_ref, deactivated_at, delete_after) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`
+const insertActor = `INSERT INTO actor (did, handle, created_at, status, locked, takedown_ref, deactivated_at, delete_after, awaits) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
 // InsertActor adds a hosted account.
 func (t *Tx) InsertActor(a Actor) error {
-	_, err := t.sql.Exec(insertActor, a.DID, null(a.Handle), a.CreatedAt.UnixMicro(), a.Status, a.Locked, null(a.TakedownRef), micros(a.DeactivatedAt), micros(a.DeleteAfter))
+	_, err := t.sql.Exec(insertActor, a.DID, null(a.Handle), a.CreatedAt.UnixMicro(), a.Status, a.Locked, null(a.TakedownRef), micros(a.DeactivatedAt), micros(a.DeleteAfter), a.Awaits)
 	return err
 }
 
@@ -87,7 +88,8 @@ func (t *Tx) InsertActor(a Actor) error {
 const updateStatus = `UPDATE actor SET status = ?1,
 	deactivated_at = CASE WHEN ?1 = 2 THEN coalesce(deactivated_at, ?2) WHEN ?1 = 1 THEN NULL ELSE deactivated_at END,
 	delete_after = CASE WHEN ?1 = 1 THEN NULL ELSE delete_after END,
-	takedown_ref = CASE WHEN ?1 = 3 THEN coalesce(takedown_ref, 'log') ELSE NULL END
+	takedown_ref = CASE WHEN ?1 = 3 THEN coalesce(takedown_ref, 'log') ELSE NULL END,
+	awaits = CASE WHEN ?1 = 1 THEN 0 ELSE awaits END
 WHERE did = ?3`
 
 // SetStatus records the state an account is in since at.
@@ -96,7 +98,9 @@ func (t *Tx) SetStatus(did syntax.DID, s Status, at time.Time) error {
 	return err
 }
 
-const updateStanding = `UPDATE actor SET status = ?, takedown_ref = ?, deactivated_at = ?, delete_after = ? WHERE did = ?`
+const updateStanding = `UPDATE actor SET status = ?1, takedown_ref = ?2, deactivated_at = ?3, delete_after = ?4,
+	awaits = CASE WHEN ?1 = 1 THEN 0 ELSE awaits END
+WHERE did = ?5`
 
 // SetStanding records the state an account is in, and why.
 func (t *Tx) SetStanding(a Actor) error {

@@ -29,6 +29,7 @@ var rules = []struct{ rule, sql string }{
 	{"a deactivated account says since when", `SELECT did FROM actor WHERE status = 2 AND deactivated_at IS NULL`},
 	{"an active account is not deactivated, not to be deleted, not taken down",
 		`SELECT did FROM actor WHERE status = 1 AND (deactivated_at IS NOT NULL OR delete_after IS NOT NULL OR takedown_ref IS NOT NULL)`},
+	{"an active account waits for nothing", `SELECT did FROM actor WHERE status = 1 AND awaits <> 0`},
 	{"only a taken-down account has a takedown reference", `SELECT did FROM actor WHERE (status = 3) <> (takedown_ref IS NOT NULL)`},
 	{"a reserved handle belongs to nobody else", `SELECT r.handle FROM reservation r JOIN actor a ON a.handle = r.handle WHERE a.did IS NOT r.did`},
 	{"a reserved address belongs to nobody", `SELECT r.saga FROM reservation r JOIN account a ON a.email = r.email`},

@@ -33,6 +33,16 @@ const (
 	Suspended   Status = 4
 )
 
+// Awaits is what somebody who has signed up waits for, as a set.
+type Awaits int64
+
+// What there is to wait for.
+const (
+	AwaitsEmail      Awaits = 1 // the address is to be confirmed
+	AwaitsApproval   Awaits = 2 // an operator is to approve
+	AwaitsActivation Awaits = 4 // after both: nobody has seen the account yet
+)
+
 // Actor is a row of table actor: what is known of every hosted account.
 type Actor struct {
 	DID           syntax.DID
@@ -44,6 +54,7 @@ type Actor struct {
 	DeactivatedAt time.Time // zero: not deactivated
 	DeleteAfter   time.Time // zero: kept
 	HasPassword   bool      // an account row exists
+	Awaits        Awaits    // of a sign-up that is not through
 }
 
 // Account is a row of table account: what only accounts that sign in here have.

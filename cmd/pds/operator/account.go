@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/url"
 	"strconv"
+	"strings"
 	"text/tabwriter"
 	"time"
 )
@@ -16,6 +17,7 @@ type AccountCommands struct {
 	List          listCommand     `cmd:"" help:"List every account with its handle, address and state."`
 	Info          infoCommand     `cmd:"" help:"Show what moderators see of an account, as JSON."`
 	Create        createCommand   `cmd:"" help:"Make an account with a random password, which is printed."`
+	Approve       approveCommand  `cmd:"" help:"Let somebody in who has signed up and waits."`
 	Delete        deleteCommand   `cmd:"" help:"Delete an account for good: repository, blobs and all."`
 	Takedown      takedownCommand `cmd:"" help:"Close an account: nothing of it is served, its owner can only leave."`
 	Untakedown    liftCommand     `cmd:"" help:"Open it again."`
@@ -30,6 +32,19 @@ type listCommand struct {
 // view is an account as com.atproto.admin.getAccountInfos shows it.
 type view struct {
 	DID, Handle, Email, IndexedAt, EmailConfirmedAt string
+
+	ThreatSignatures []struct{ Property, Value string }
+}
+
+// waits says what the owner of an account waits for since signing up, "" for nothing.
+func (v view) waits() string {
+	var what []string
+	for _, s := range v.ThreatSignatures {
+		if s.Property == "signupQueued" {
+			what = append(what, s.Value)
+		}
+	}
+	return strings.Join(what, " and ")
 }
 
 // listed is a line of the list.
@@ -109,6 +124,8 @@ func (s *Server) accounts(ctx context.Context, params url.Values) (all []listed,
 			a := listed{DID: r.DID, Handle: v.Handle, Email: v.Email, Confirmed: v.EmailConfirmedAt != "", Status: r.Status, CreatedAt: v.IndexedAt}
 			if r.Active {
 				a.Status = "active"
+			} else if what := v.waits(); what != "" {
+				a.Status = "waits for " + what
 			}
 			all = append(all, a)
 		}
@@ -165,12 +182,39 @@ func (c *createCommand) Run(ctx context.Context, connect Connect) error {
 	if err != nil {
 		return err
 	}
+	// The operator knows whom the account is for.
+	var made view
+	err = s.query(ctx, "com.atproto.admin.getAccountInfo", url.Values{"did": {out.DID}}, &made)
+	if err == nil && made.waits() != "" {
+		err = s.approve(ctx, out.DID)
+	}
+	if err != nil {
+		return fmt.Errorf("%s is made, and waits to be approved: %w", out.DID, err)
+	}
 	fmt.Fprintf(s.Out, "Handle    %s\nDID       %s\nPassword  %s\n\nThe password is shown this once.\n", out.Handle, out.DID, password)
 	return nil
 }
 
 // newPassword has 26 letters and digits, 130 bits.
 func newPassword() string { return rand.Text() }
+
+type approveCommand struct {
+	Remote
+	Account string `arg:"" help:"DID."`
+}
+
+// Run lets somebody in.
+func (c *approveCommand) Run(ctx context.Context, connect Connect) error {
+	s, err := connect(c.Remote)
+	if err != nil {
+		return err
+	}
+	return s.approve(ctx, c.Account)
+}
+
+func (s *Server) approve(ctx context.Context, account string) error {
+	return s.setStatus(ctx, account, "deactivated", map[string]any{"applied": false}, "is approved")
+}
 
 type deleteCommand struct {
 	Remote

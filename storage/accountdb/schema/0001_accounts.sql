@@ -9,6 +9,8 @@ CREATE TABLE meta (
 INSERT INTO meta (id, applied_seq) VALUES (1, 0);
 
 -- Every hosted account. status: 1 active, 2 deactivated, 3 taken down, 4 suspended.
+-- awaits is what a sign-up waits for: 1 its address to be confirmed, 2 approval,
+-- 4 to be activated after that.
 CREATE TABLE actor (
 	did            TEXT PRIMARY KEY,
 	handle         TEXT UNIQUE CHECK (handle <> '' AND handle = lower(handle)),
@@ -17,8 +19,10 @@ CREATE TABLE actor (
 	locked         INTEGER NOT NULL DEFAULT 0 CHECK (locked IN (0, 1)),
 	takedown_ref   TEXT,
 	deactivated_at INTEGER,
-	delete_after   INTEGER
+	delete_after   INTEGER,
+	awaits         INTEGER NOT NULL DEFAULT 0 CHECK (awaits BETWEEN 0 AND 7)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX actor_awaits ON actor (created_at) WHERE awaits <> 0;
 CREATE INDEX actor_delete_after ON actor (delete_after) WHERE delete_after IS NOT NULL;
 
 -- What only an account that signs in here has.
