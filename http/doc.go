@@ -14,5 +14,6 @@
 // routes.go shows the whole surface, one line a method, sorted. A test
 // compares it with the lexicon catalog, both ways. How often a method may be
 // called stands there too, after what answers it: rate.ByAccount(rate.PerHour(5))
-// and the like; troupe/http/rate counts.
+// and the like; troupe/http/rate counts. What has no line is passed on to another
+// service (troupe/http/proxy), if there is one and the caller has an account here.
 package http

@@ -87,6 +87,19 @@ func (c *Client) Post(ctx context.Context, to Service, did syntax.DID, method sy
 	return whole(a, err)
 }
 
+// Public asks the app view in the name of nobody, with a query string that is sent
+// as it is, and hands its answer on.
+func (c *Client) Public(ctx context.Context, method syntax.NSID, query string) (*Answer, error) {
+	to, ok := c.AppView()
+	if !ok {
+		return nil, refuse("No service configured for " + method.String())
+	}
+	return c.succeed(ctx, request{
+		to: to, verb: http.MethodGet, path: "/xrpc/" + method.String(), query: query,
+		header: http.Header{"Accept": {"application/json"}, "Accept-Encoding": {"identity"}},
+	})
+}
+
 // Get asks the app view of our own accord, on behalf of an account or ("") of
 // nobody in particular, and returns what it answered, decoded.
 func (c *Client) Get(ctx context.Context, did syntax.DID, method syntax.NSID, query url.Values) ([]byte, error) {

@@ -5,8 +5,8 @@
 //
 // [Client.Target] says whom a call is for. [Client.Forward] passes a query on and
 // gives the answer to somebody who may want to change it; [Client.Pass] passes
-// any call on as it came, for the catch-all of package http/proxy; [Client.Get]
-// and [Client.Post] ask of our own accord. Each request that is made for an
+// any call on as it came, for the catch-all of package http/proxy; [Client.Public]
+// asks in the name of nobody; [Client.Get] and [Client.Post] ask of our own accord. Each request that is made for an
 // account carries a service token that the account's own key signed, for this
 // method, this audience and one minute.
 //

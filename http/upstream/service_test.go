@@ -239,6 +239,24 @@ func TestTokens(t *testing.T) {
 	}
 }
 
+// In the name of nobody, with the query as it is.
+func TestPublic(t *testing.T) {
+	v := newView(t, say(200, "{}", "Content-Type", "application/json", "Set-Cookie", "a=b"))
+	w := newWorld(t, v, nil)
+	a, err := w.Public(context.Background(), "com.atproto.repo.getRecord", "repo=a%3Ab&rkey=c+d")
+	if err == nil {
+		a.Close()
+	}
+	if err != nil || a.Status != 200 || a.Header.Get("Set-Cookie") != "" {
+		t.Fatalf("%+v, %v", a, err)
+	}
+	if head, r, _ := v.last(t); !strings.HasPrefix(head, "GET /xrpc/com.atproto.repo.getRecord?repo=a%3Ab&rkey=c+d HTTP/1.1\r\n") || r.Header.Get("Authorization") != "" {
+		t.Errorf("sent %s", head)
+	}
+	_, err = newWorld(t, nil, nil).Public(context.Background(), "com.atproto.repo.getRecord", "")
+	refused(t, "no app view", err, "No service configured for com.atproto.repo.getRecord")
+}
+
 // Of our own accord, and for nobody in particular.
 func TestGet(t *testing.T) {
 	v := newView(t, say(200, string(packed(`{"a":1}`)), "Content-Encoding", "gzip"))
