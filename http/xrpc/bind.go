@@ -58,6 +58,9 @@ func bind(r Route, catalog *lexicon.Catalog) (*bound, error) {
 			return nil, problem("output of type %s must be a Stream or a Content", m.Output)
 		}
 	}
+	if err := r.checkRates(); err != nil {
+		return nil, problem("%v", err)
+	}
 	if b.Limit == 0 {
 		switch {
 		case b.json:

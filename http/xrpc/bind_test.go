@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
 
@@ -23,6 +24,10 @@ func query[P, O any](nsid string) xrpc.Route {
 
 func procedure[I, O any](nsid string) xrpc.Route {
 	return xrpc.Procedure(nsid, asAnyone, func(context.Context, nobody, I) (o O, err error) { return o, err })
+}
+
+func rated(r xrpc.Rate) xrpc.Route {
+	return xrpc.Procedure("com.atproto.server.activateAccount", asAnyone, func(context.Context, nobody, xrpc.None) (o xrpc.None, err error) { return o, err }, xrpc.Rates(r))
 }
 
 // Routes that disagree with their lexicon do not get as far as serving.
@@ -40,6 +45,13 @@ func TestRoutesAreHeldToTheirLexicons(t *testing.T) {
 		"no input where there is one":   procedure[none, answer]("com.atproto.repo.createRecord"),
 		"input where there is none":     procedure[answer, none]("com.atproto.server.activateAccount"),
 		"JSON input where bytes belong": procedure[answer, answer]("com.atproto.repo.uploadBlob"),
+		"rate by account of nobody":     rated(xrpc.Rate{Points: 1, Window: time.Hour, Cost: 1, By: xrpc.RateByAccount}),
+		"rate by a name of nobody":      rated(xrpc.Rate{Points: 1, Window: time.Hour, Cost: 1, By: xrpc.RateByName}),
+		"rate by that and an address":   rated(xrpc.Rate{Points: 1, Window: time.Hour, Cost: 1, By: xrpc.RateByNameClient}),
+		"rate without a cost":           rated(xrpc.Rate{Points: 1, Window: time.Hour}),
+		"rate without points":           rated(xrpc.Rate{Window: time.Hour, Cost: 1}),
+		"rate without a window":         rated(xrpc.Rate{Points: 1, Cost: 1}),
+		"rate of no call at all":        rated(xrpc.Rate{Points: 2, Window: time.Hour, Cost: 3}),
 		"parameter nobody knows": query[struct {
 			X string `query:"nope"`
 		}, answer]("com.atproto.repo.getRecord"),

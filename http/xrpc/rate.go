@@ -1,6 +1,10 @@
 package xrpc
 
-import "time"
+import (
+	"fmt"
+	"reflect"
+	"time"
+)
 
 // Rate is one bound on how often a method is called: whoever By names has Points in a Window, and a call takes Cost of
 // them. Routes only say so; the limiter behind Options.Limit keeps the count.
@@ -35,4 +39,30 @@ type RateCoster interface{ RateCost() int64 }
 // Rates adds bounds to a route.
 func Rates(rates ...Rate) Option {
 	return func(r *Route) { r.Rates = append(r.Rates, rates...) }
+}
+
+// checkRates sees that what the rates count by is there: a bound that finds nobody to count would bound nobody.
+func (r *Route) checkRates() error {
+	in := r.input
+	if in == nil {
+		in = r.params
+	}
+	for _, rate := range r.Rates {
+		switch {
+		case rate.Points < 1 || rate.Window < time.Second || rate.Cost < 0 || rate.Cost > rate.Points:
+			return fmt.Errorf("a rate of %d points in %v, %d a call", rate.Points, rate.Window, rate.Cost)
+		case rate.By == RateByAccount && (r.who == nil || !r.who.Implements(reflect.TypeFor[RateSubject]())):
+			return fmt.Errorf("a rate by account, and %v is not of one", r.who)
+		case (rate.By == RateByName || rate.By == RateByNameClient) && !implements[RateName](in):
+			return fmt.Errorf("a rate by name, and %v has none", in)
+		case rate.Cost == 0 && !implements[RateCoster](in):
+			return fmt.Errorf("a rate without a cost, and %v has none", in)
+		}
+	}
+	return nil
+}
+
+// implements reports whether a type does, or its pointer, as which inputs travel.
+func implements[I any](t reflect.Type) bool {
+	return t != nil && (t.Implements(reflect.TypeFor[I]()) || reflect.PointerTo(t).Implements(reflect.TypeFor[I]()))
 }

@@ -44,6 +44,7 @@ type Route struct {
 
 	outside   bool
 	loose     bool
+	who       reflect.Type // C; nil for subscriptions
 	params    reflect.Type // P
 	input     reflect.Type // I; nil for queries and subscriptions
 	output    reflect.Type // O; nil for subscriptions
@@ -74,7 +75,7 @@ func LooseParams() Option { return func(r *Route) { r.loose = true } }
 // The handler's context ends when the client goes away, and after Options.Timeout unless O is a Stream or a Content.
 func Query[C, P, O any](nsid string, v Verifier[C], h func(context.Context, C, P) (O, error), opts ...Option) Route {
 	r := Route{
-		NSID: syntax.NSID(nsid), Kind: lexicon.Query, params: reflect.TypeFor[P](), output: reflect.TypeFor[O](),
+		NSID: syntax.NSID(nsid), Kind: lexicon.Query, who: reflect.TypeFor[C](), params: reflect.TypeFor[P](), output: reflect.TypeFor[O](),
 		verify: func(c *Call) (any, error) { return v(c) },
 		handle: func(ctx context.Context, who, in any) (any, error) {
 			c, _ := who.(C)
@@ -91,7 +92,7 @@ func Query[C, P, O any](nsid string, v Verifier[C], h func(context.Context, C, P
 // (CallOf(ctx).Request.Context() tells whether anybody still waits). It ends after Options.Timeout, unless I is a Body.
 func Procedure[C, I, O any](nsid string, v Verifier[C], h func(context.Context, C, I) (O, error), opts ...Option) Route {
 	r := Route{
-		NSID: syntax.NSID(nsid), Kind: lexicon.Procedure, input: reflect.TypeFor[I](), output: reflect.TypeFor[O](),
+		NSID: syntax.NSID(nsid), Kind: lexicon.Procedure, who: reflect.TypeFor[C](), input: reflect.TypeFor[I](), output: reflect.TypeFor[O](),
 		verify: func(c *Call) (any, error) { return v(c) },
 		handle: func(ctx context.Context, who, in any) (any, error) {
 			c, _ := who.(C)
