@@ -14,6 +14,7 @@
 //	├─ repos         router      admit, activate, forward, passivate, retire, quarantine
 //	│  └─ <did>                  one per account that is in use
 //	├─ sweeper       singleton   what nobody else comes by to remove
+//	├─ (plcwatch)    goroutine   DIDs of accounts that somebody else changed
 //	├─ mailer        singleton   takes mail from the queue of accounts to a mail server
 //	└─ replicator
 //
@@ -46,7 +47,7 @@
 //
 // # Order of stopping
 //
-// http → sweeper → sagas → repos → mailer → accounts → lexicons → identities → sequencer.
+// http → plcwatch → sweeper → sagas → repos → mailer → accounts → lexicons → identities → sequencer.
 // Each waits until the one before has no turn left. Whatever a deadline cuts short
 // is what a kill would cut short: the log has it, and the next start replays it.
 //
@@ -98,6 +99,8 @@
 //	the process while a mail   may come twice                 next start      queue                          cmd/pds: TestMailOutlivesKills
 //	leaves
 //	a chore of the sweeper     the rest of that run           the sweeper     its next run                   sweeper: TestAPanicOfAChore
+//	a look of plcwatch         that look                      plcwatch        its next round                 plcwatch: TestRounds,
+//	                                                                                                         TestLookBesideAStory
 //	a turn of the sweeper      which accounts uploaded        its host        the daily round                sweeper: TestAPanicInATurn
 //	                           something lately
 //	an account's file does     requests of that key (the      its shard       the next request after a       mailbox:

@@ -188,6 +188,8 @@ func (a *Accounts) Receive(t *mailbox.Turn) {
 		mailbox.Later(a, t, m, write(a, settleMail))
 	case SweepExpired:
 		mailbox.Later(a, t, m, write(a, sweepExpired))
+	case NoteOperation:
+		mailbox.Later(a, t, m, write(a, noteOperation))
 	case CatchUp:
 		mailbox.Reply(a, t, m, a.caughtUp)
 	default:

@@ -128,7 +128,7 @@ func (w *handling) announce() told {
 		return told{refused: ErrUnsettled}
 	}
 	w.o.probe("announced")
-	return w.finish(w.Handle)
+	return w.finish(w.operation, w.Handle)
 }
 
 // undo gives the handle back that the story holds.

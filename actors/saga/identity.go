@@ -10,6 +10,7 @@ import (
 
 	"troupe/actors/account"
 	"troupe/actors/identity"
+	"troupe/actors/identity/plc"
 	"troupe/actors/mailbox"
 	"troupe/actors/repo"
 )
@@ -67,7 +68,8 @@ func (w *teller) follow() {
 
 // finish ends a story that changed the DID: nobody reads the older document here
 // any more.
-func (w *teller) finish(handles ...syntax.Handle) told {
+func (w *teller) finish(op operation, handles ...syntax.Handle) told {
+	w.note(op)
 	ctx, cancel := context.WithTimeout(w.life, w.o.Sending)
 	defer cancel()
 	for _, h := range handles {
@@ -78,6 +80,21 @@ func (w *teller) finish(handles ...syntax.Handle) told {
 		_, _ = mailbox.Ask(context.WithoutCancel(ctx), w.o.IDs, identity.Forget{DID: w.row.DID})
 	}
 	return told{ended: w.ended()}
+}
+
+// note remembers an operation as this server's own. Where that fails its owner is
+// told of a change that they know of.
+func (w *teller) note(op operation) {
+	if len(op.Op) == 0 {
+		return
+	}
+	made, err := plc.Parse(op.Op)
+	if err == nil {
+		err = ask(w, account.NoteOperation{DID: w.row.DID, CID: made.CID().String(), Saga: w.row.ID})
+	}
+	if err != nil {
+		w.o.Logger.Warn("an operation of this server was not noted", w.attrs(slog.Any("error", err))...)
+	}
 }
 
 // ended forgets the story. Where that fails it is gone on with, and ends then.

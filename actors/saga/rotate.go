@@ -172,7 +172,7 @@ func (w *rotation) adopt() told {
 			w.o.Logger.Warn("a reserved key that was taken over is still there", w.attrs(slog.Any("error", err))...)
 		}
 	}
-	return w.finish()
+	return w.finish(w.operation)
 }
 
 // undo lets the account sign on with the key that it has: nobody outside knows the

@@ -74,7 +74,7 @@ func (w *submission) announce() told {
 		return told{refused: ErrUnsettled}
 	}
 	w.o.probe("announced")
-	return w.finish()
+	return w.finish(w.operation)
 }
 
 // check refuses what would leave the account without what it needs to live here.

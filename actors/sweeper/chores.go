@@ -33,6 +33,7 @@ func choresOf(o *Options) (all []chore) {
 	add(o.TrimIdentities != nil, chore{Identities, 15 * time.Minute, 6 * time.Hour, (*work).identities})
 	add(o.ListOverdue != nil && o.DeleteOverdue != nil, chore{Accounts, 20 * time.Minute, time.Hour, (*work).accounts})
 	add(o.ListReleased != nil && o.Activate != nil, chore{Signups, 5 * time.Second, time.Minute, (*work).signups})
+	add(o.SweepKeys != nil, chore{Keys, 25 * time.Minute, 24 * time.Hour, (*work).keys})
 	add(o.Trash != "", chore{Trash, 5 * time.Minute, 24 * time.Hour, (*work).trash})
 	return all
 }

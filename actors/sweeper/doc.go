@@ -14,6 +14,7 @@
 //	rows        6-hourly   account.sqlite: refresh tokens, e-mail tokens, mail
 //	identities  6-hourly   did_cache.sqlite
 //	accounts    hourly     deactivated accounts whose owner said when they are to go
+//	keys        daily      actors/reserved_keys: keys for accounts that did not come within two weeks
 //	trash       daily      actors/.trash
 //
 // Not here: entries of the log are pruned by the sequencer, which knows the window,

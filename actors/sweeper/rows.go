@@ -55,6 +55,17 @@ func (w *work) identities() error {
 	}
 }
 
+// keyLifetime is how long a signing key stays reserved: whoever moves here names it in
+// a DID first, and takes days over that, not weeks.
+const keyLifetime = 14 * 24 * time.Hour
+
+// keys removes signing keys that were reserved for accounts that did not come.
+func (w *work) keys() error {
+	n, err := w.SweepKeys(w.Now().Add(-keyLifetime))
+	w.count(KindKey, int64(n))
+	return err
+}
+
 // trash unlinks what deleted accounts left when their story did not come to it. Whoever
 // is unlinking the same is not disturbed.
 func (w *work) trash() error {

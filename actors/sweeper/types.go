@@ -28,6 +28,7 @@ const (
 	Trash      Chore = "trash"
 	Accounts   Chore = "accounts"
 	Signups    Chore = "signups"
+	Keys       Chore = "keys"
 )
 
 // Kind is a kind of thing that is removed.
@@ -45,6 +46,7 @@ const (
 	KindTrash        Kind = "trash"
 	KindAccount      Kind = "account"
 	KindSignup       Kind = "signup" // activated, not removed
+	KindKey          Kind = "reserved_key"
 )
 
 // Report is how many of each kind a chore removed. It is never changed once given out.
@@ -63,6 +65,8 @@ type Options struct {
 	SweepExpired   func(context.Context, account.SweepExpired) (account.Expired, error)
 	TrimIdentities func(context.Context) (int, error)
 	Trash          string // folder of what deleted accounts left; "": none
+
+	SweepKeys func(before time.Time) (int, error) // removes keys that were reserved before
 
 	ListOverdue   func(context.Context, account.ListOverdue) ([]syntax.DID, error)
 	DeleteOverdue func(context.Context, syntax.DID) error // an account, if its time has come

@@ -23,6 +23,8 @@ type Config struct {
 	DID     syntax.DID
 	Handles account.HandleRules
 	HostWeb bool // newcomers may have a did:web of their handle
+	Watch   bool // DIDs of accounts are looked at now and then
+	Pace    time.Duration
 	Version string
 
 	Data         string // directory of everything below

@@ -2,6 +2,7 @@ package main
 
 import (
 	"strings"
+	"time"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
 )
@@ -13,6 +14,9 @@ import (
 //	                            a domain (com.atproto.admin.updateAccountHandle)
 //	PDS_HOSTED_DID_WEB          newcomers may ask for did:web:<handle> under such a
 //	                            domain; this server answers for it from then on
+//	PDS_PLC_WATCH               whether the directory is asked once a day for changes of
+//	                            accounts' DIDs that were made elsewhere (true)
+//	PDS_PLC_WATCH_PAUSE_MS      pause between two accounts (1000)
 func (c *Config) readHandles(s *settings, hostname string) {
 	domains := s.list("PDS_SERVICE_HANDLE_DOMAINS")
 	if len(domains) == 0 {
@@ -30,4 +34,6 @@ func (c *Config) readHandles(s *settings, hostname string) {
 	c.Handles.Domains = domains
 	c.Handles.Apex = s.flag("PDS_APEX_HANDLES", false)
 	c.HostWeb = s.flag("PDS_HOSTED_DID_WEB", false)
+	c.Watch = s.flag("PDS_PLC_WATCH", true)
+	c.Pace = s.millis("PDS_PLC_WATCH_PAUSE_MS", time.Second)
 }

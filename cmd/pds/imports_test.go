@@ -59,6 +59,7 @@ var imports = []struct {
 	{"actors/mail", "actors/mailbox"},
 	{"actors/permission", ""},
 	{"actors/sweeper", "actors/mailbox actors/sequencer actors/repo actors/account sequencing storage/..."},
+	{"actors/plcwatch", "actors/mailbox actors/repo actors/account actors/identity/plc sequencing"},
 	{"actors/replicator", "actors/mailbox actors/sequencer actors/repo actors/account sequencing storage/..."},
 	{"actors/saga", "actors/mailbox actors/outbound actors/sequencer actors/repo actors/account actors/identity/... sequencing storage/..."},
 

@@ -59,6 +59,7 @@ import (
 //	repoint NAME [URL]           have the account's DID name its present key and this server, or another
 //	age NAME PURPOSE             make the code that the account was mailed an hour older
 //	tombstone NAME               end the account's DID in the PLC directory
+//	watch NAME true|false        look whether somebody else changed the account's DID
 //	xrpc [-as NAME | -refresh NAME | -admin | -bearer TOKEN] [-H 'K: v']… WANT METHOD PATH [BODY]
 //	                             WANT is a status, or status:ErrorName; BODY is text, @file, hex:… or zeros:N;
 //	                             the body goes to stdout, the headers to stderr
@@ -97,7 +98,7 @@ func TestScripts(t *testing.T) {
 			"server": verb((*scriptWorld).serverVerb), "restart": verb((*scriptWorld).restartVerb),
 			"halt": verb((*scriptWorld).haltVerb), "fsck": verb((*scriptWorld).fsckVerb),
 			"account": verb((*scriptWorld).accountVerb), "setstatus": verb((*scriptWorld).setStatusVerb),
-			"takedown": verb((*scriptWorld).takedownVerb), "sweep": verb((*scriptWorld).sweepVerb), "tombstone": verb((*scriptWorld).tombstoneVerb), "repoint": verb((*scriptWorld).repointVerb), "age": verb((*scriptWorld).ageVerb),
+			"takedown": verb((*scriptWorld).takedownVerb), "sweep": verb((*scriptWorld).sweepVerb), "tombstone": verb((*scriptWorld).tombstoneVerb), "repoint": verb((*scriptWorld).repointVerb), "watch": verb((*scriptWorld).watchVerb), "age": verb((*scriptWorld).ageVerb),
 			"upstream": verb((*scriptWorld).upstreamVerb), "asked": verb((*scriptWorld).askedVerb),
 			"appview": verb((*scriptWorld).appViewVerb), "appviewasked": verb((*scriptWorld).appViewAskedVerb), "session": verb((*scriptWorld).sessionVerb),
 			"service": verb((*scriptWorld).serviceVerb), "signed": verb((*scriptWorld).signedVerb),

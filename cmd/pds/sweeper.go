@@ -43,6 +43,7 @@ func (s *Server) startSweeper(system *mailbox.System, ids mailbox.Address[*ident
 		},
 		DeleteOverdue:  s.deleteIf(saga.Overdue),
 		DeleteRemains:  s.deleteIf(saga.Gone),
+		SweepKeys:      s.reserved.Sweep,
 		UploadLifetime: s.config.UploadLifetime,
 		Log:            s.log,
 	})

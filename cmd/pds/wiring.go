@@ -27,6 +27,7 @@ import (
 	"troupe/actors/mail"
 	"troupe/actors/mailbox"
 	"troupe/actors/outbound"
+	"troupe/actors/plcwatch"
 	"troupe/actors/repo"
 	"troupe/actors/saga"
 	"troupe/actors/sequencer"
@@ -73,6 +74,7 @@ type Server struct {
 	directory *plc.Directory
 	reserved  *keys.Reserved
 	hosts     *web.Identities
+	watch     *plcwatch.Watch
 }
 
 // closers is what has been opened, to be closed in the opposite order.
@@ -165,6 +167,9 @@ func NewServer(ctx context.Context, c Config, extra Extra, logger *slog.Logger) 
 		return nil, err
 	}
 	if err := s.startSweeper(system, ids, private); err != nil {
+		return nil, err
+	}
+	if err := s.startWatch(ids, private); err != nil {
 		return nil, err
 	}
 

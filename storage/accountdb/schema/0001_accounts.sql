@@ -124,6 +124,14 @@ CREATE TABLE saga (
 CREATE INDEX saga_kind ON saga (kind, created_at);
 CREATE UNIQUE INDEX saga_did ON saga (did) WHERE did IS NOT NULL;
 
+-- The newest PLC operation that is known of a DID: a different one in the directory
+-- was made elsewhere.
+CREATE TABLE plc_operation (
+	did     TEXT PRIMARY KEY REFERENCES actor (did) ON DELETE CASCADE,
+	cid     TEXT NOT NULL CHECK (cid <> ''),
+	seen_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 -- Names that a story holds while it runs. The invite is counted as used.
 CREATE TABLE reservation (
 	saga   TEXT PRIMARY KEY REFERENCES saga (id) ON DELETE CASCADE,
