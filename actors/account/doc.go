@@ -115,10 +115,6 @@
 // Resetting a password does not remove a second factor: else the mailbox would be
 // the way around it.
 //
-// requestPasswordReset answers alike whether the address has an account. The
-// reference refuses an unknown one with 400, which tells everybody who has an
-// account here.
-//
 // The bare name of a service domain is never asked for, only given by the
 // operator where HandleRules.Apex says so: to the first who asks it would be
 // worth too much. Where it is not allowed it is a handle like any of another

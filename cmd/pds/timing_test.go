@@ -27,12 +27,13 @@ import (
 // timingWorkers is how many requests are under way at a time.
 const timingWorkers = 4
 
-// TestNobodyLearnsWhoIsHere asks about accounts that are here and accounts that
-// are not, in pairs, and compares the answers byte by byte. With
-// PDS_TIMING_PAIRS=2000 it also holds the times they took to Welch's t test
-// (|t| < 4.5); without, only to be looked at, because a machine that is busy with
+// TestTimesTellNobodyWhoIsHere asks about accounts that are here and accounts
+// that are not, in pairs. Answers to a sign-in are the same byte by byte; a reset
+// of an address that nobody has is refused, as in the reference, and takes as
+// long. With PDS_TIMING_PAIRS=2000 the times are held to Welch's t test
+// (|t| < 4.5); without, they are only shown, because a machine that is busy with
 // something else proves nothing.
-func TestNobodyLearnsWhoIsHere(t *testing.T) {
+func TestTimesTellNobodyWhoIsHere(t *testing.T) {
 	pairs, long := 3, false
 	if s := os.Getenv("PDS_TIMING_PAIRS"); s != "" {
 		var err error
@@ -58,7 +59,7 @@ func TestNobodyLearnsWhoIsHere(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			known, unknown := timePairs(t, url, pairs, people, ask)
+			known, unknown := timePairs(t, url, pairs, people, name != "reset", ask)
 			raw, cropped := welch(known, unknown), welch(crop(known), crop(unknown))
 			t.Logf("%d pairs: t = %+.2f, without the slowest tenth %+.2f; known %v, unknown %v on average", pairs, raw, cropped, mean(known), mean(unknown))
 			if long && (math.Abs(raw) >= 4.5 || math.Abs(cropped) >= 4.5) {
@@ -126,7 +127,7 @@ func timedServer(t *testing.T, people int) (url string) {
 
 // timePairs asks about a known and an unknown name, in an order that chance
 // decides, so that whatever else the machine does meets both alike.
-func timePairs(t *testing.T, url string, pairs, people int, ask func(string) (string, string)) (known, unknown []time.Duration) {
+func timePairs(t *testing.T, url string, pairs, people int, alike bool, ask func(string) (string, string)) (known, unknown []time.Duration) {
 	t.Helper()
 	var mu sync.Mutex
 	var workers sync.WaitGroup
@@ -154,7 +155,7 @@ func timePairs(t *testing.T, url string, pairs, people int, ask func(string) (st
 					second, other, b = gone()
 					status, said, a = here()
 				}
-				if said != other || status != second {
+				if alike && (said != other || status != second) {
 					t.Errorf("an account that is here: %d %s; one that is not: %d %s", status, said, second, other)
 				}
 				mu.Lock()

@@ -79,8 +79,9 @@ func (h Server) UpdateEmail(ctx context.Context, who auth.Owner, in UpdateEmailI
 	email, err := h.Emails.Parse(in.Email)
 	if err != nil && in.EmailAuthFactor != nil {
 		// An address that was taken before it was thought of as one to refuse keeps its factor.
-		if private, err := h.Private.Private(ctx, who.DID); err == nil && string(private.Email) == in.Email {
-			email = private.Email
+		same, invalid := account.ParseEmail(in.Email)
+		if private, err := h.Private.Private(ctx, who.DID); err == nil && invalid == nil && private.Email == same {
+			email = same
 		}
 	}
 	if email == "" {

@@ -1,6 +1,7 @@
 package accountdb
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"os"
@@ -270,6 +271,11 @@ func TestCheck(t *testing.T) {
 		"an invite":                            `UPDATE invite_code SET uses = 0`,
 		"a rotated token's successor":          `UPDATE refresh_token SET next_id = 'b'`,
 		"a token is not its own":               `UPDATE refresh_token SET next_id = id`,
+		"a code by mail at sign-in":            `UPDATE account SET email_factor = 1`,
+		"a code that was mailed":               `UPDATE email_token SET token = x'41'`,
+		"mail that has left":                   `UPDATE mail SET sent_at = 1`,
+		"recovery codes are of an":             `UPDATE totp SET confirmed_at = NULL`,
+		"a recovery code is stored":            `UPDATE recovery_code SET code = x'41'`,
 	} {
 		t.Run(rule, func(t *testing.T) {
 			db := open(t)
@@ -279,7 +285,8 @@ func TestCheck(t *testing.T) {
 					tx.InsertInvite(Invite{Code: "code", Uses: 1, CreatedAt: noon}),
 					tx.InsertReservation(Reservation{Saga: "s", Handle: "c.test", Email: "c@mail.test", DID: "did:plc:c", Invite: "code"}),
 					tx.InsertRefreshToken(RefreshToken{ID: "a", DID: "did:plc:a", ExpiresAt: noon}),
-					tx.InsertRefreshToken(RefreshToken{ID: "b", DID: "did:plc:b", ExpiresAt: noon}))
+					tx.InsertRefreshToken(RefreshToken{ID: "b", DID: "did:plc:b", ExpiresAt: noon}),
+					factors(tx, "did:plc:a"))
 			})
 			err := db.sql.Transact(ctx, func(tx *sqlite.Tx) error {
 				if rule == "foreign key" {
@@ -303,6 +310,61 @@ func TestCheck(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// factors gives an account whatever second factors and mail there are.
+func factors(tx *Tx, did syntax.DID) error {
+	hash := bytes.Repeat([]byte{7}, 32)
+	return errors.Join(
+		tx.PutEmailToken(EmailToken{Purpose: PurposeSignIn, DID: did, Hash: hash, RequestedAt: noon, Tries: 2}),
+		tx.InsertMail(Mail{DID: did, Recipient: "a@mail.test", Template: "notice", Data: []byte("{}"), CreatedAt: noon, SendAfter: noon, ExpiresAt: noon.Add(time.Hour)}),
+		tx.PutTOTP(TOTP{DID: did, Secret: []byte("sealed"), CreatedAt: noon, ConfirmedAt: noon, LastStep: 5, Failures: 1, LockedUntil: noon}),
+		tx.InsertRecoveryCode(did, hash))
+}
+
+// Codes, mail and factors are read as they were written, and go with their account.
+func TestFactorsAndMail(t *testing.T) {
+	db := open(t)
+	must(t, db, func(tx *Tx) error { return errors.Join(person(tx, "a"), factors(tx, "did:plc:a")) })
+	look := func(fn func(r *Reader) error) {
+		t.Helper()
+		if err := db.Read(ctx, fn); err != nil {
+			t.Fatal(err)
+		}
+	}
+	look(func(r *Reader) error {
+		hash := bytes.Repeat([]byte{7}, 32)
+		k, _, err := r.EmailToken(PurposeSignIn, "did:plc:a")
+		if same, _, _ := r.EmailTokenByHash(PurposeSignIn, hash); err != nil || k.Tries != 2 || !bytes.Equal(k.Hash, hash) || same.DID != k.DID {
+			t.Errorf("code %+v, %v", k, err)
+		}
+		f, _, err := r.TOTP("did:plc:a")
+		if err != nil || string(f.Secret) != "sealed" || f.LastStep != 5 || f.Failures != 1 || !f.LockedUntil.Equal(noon) || !f.ConfirmedAt.Equal(noon) {
+			t.Errorf("app %+v, %v", f, err)
+		}
+		due, err := r.DueMail(noon, 10, "")
+		if err != nil || len(due) != 1 || due[0].Recipient != "a@mail.test" {
+			t.Errorf("mail %+v, %v", due, err)
+		}
+		for at, want := range map[time.Time]int{noon.Add(-time.Second): 0, noon.Add(time.Hour): 0} {
+			if due, err := r.DueMail(at, 10, ""); err != nil || len(due) != want {
+				t.Errorf("at %v %+v, %v", at, due, err)
+			}
+		}
+		if due, err := r.DueMail(noon, 10, "moderation"); err != nil || len(due) != 0 {
+			t.Errorf("of another template %+v, %v", due, err)
+		}
+		if next, err := r.NextMail(noon.Add(-time.Second)); err != nil || !next.Equal(noon) {
+			t.Errorf("next %v, %v", next, err)
+		}
+		return nil
+	})
+	must(t, db, func(tx *Tx) error { return tx.DeleteActor("did:plc:a") })
+	for _, table := range []string{"email_token", "mail", "totp", "recovery_code"} {
+		if n := count(t, db, table); n != 0 {
+			t.Errorf("%d rows of %s outlive the account", n, table)
+		}
 	}
 }
 
