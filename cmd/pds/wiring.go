@@ -278,7 +278,7 @@ func (s *Server) newHTTP(p httpParts) *http.Server {
 			DID: c.DID, URL: c.URL, Handles: c.Handles, HostedDIDWeb: c.HostWeb, Index: s.index, Accounts: p.accounts, Private: p.private, Emails: c.Emails,
 			PLC: &plc.Signer{Directory: s.directory, Rotation: c.Rotation, Recovery: c.Recovery}, ReserveKey: s.reserveKey,
 			SignIns: &account.SignIns{Accounts: p.accounts, Index: s.index, Reads: p.private, Passwords: p.passwords, Tokens: p.tokens, Floor: 350 * time.Millisecond},
-			Tokens:  p.tokens, Sagas: s.sagas, Residence: s.resides, Repos: s.repos, Log: p.log, IDs: p.ids, Foreign: foreign(up), Lexicons: lexicon.Embedded(), Types: p.types, Logger: s.log,
+			Tokens:  p.tokens, Sagas: s.sagas, Residence: s.resides, Repos: s.repos, Log: p.log, IDs: p.ids, Foreign: foreign(up), AskHandle: askHandle(up), Lexicons: lexicon.Embedded(), Types: p.types, Logger: s.log,
 			Blobs: sweeper.Watch(s.blobs, sweeper.Tell(s.sweeper)), SpoolDir: s.spool, Imports: s.newImporter(p.ids), ImportLimit: c.ImportLimit,
 			SignUps:   limiter.SignUps(rate.PerDay(c.Limits.SignUpsByAddress), rate.PerHour(c.Limits.SignUps)),
 			Invites:   atproto.InviteRules{Required: c.InviteRequired, Interval: c.InviteInterval, Epoch: c.InviteEpoch},

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"encoding/json"
+	"net/url"
 
 	atid "github.com/bluesky-social/indigo/atproto/identity"
 	"github.com/bluesky-social/indigo/atproto/syntax"
@@ -36,4 +38,24 @@ func (s *Server) newUpstream(ids mailbox.Address[*identity.Identities]) *upstrea
 	})
 	s.closer.add("upstream", func(context.Context) error { up.Close(); return nil })
 	return up
+}
+
+// askHandle asks the app view where a handle points.
+func askHandle(up *upstream.Client) func(context.Context, syntax.Handle) (syntax.DID, error) {
+	if _, ok := up.AppView(); !ok {
+		return nil
+	}
+	return func(ctx context.Context, h syntax.Handle) (syntax.DID, error) {
+		answer, err := up.Get(ctx, "", "com.atproto.identity.resolveHandle", url.Values{"handle": {h.String()}})
+		if err != nil {
+			return "", err
+		}
+		var out struct {
+			DID string `json:"did"`
+		}
+		if err := json.Unmarshal(answer, &out); err != nil {
+			return "", err
+		}
+		return syntax.ParseDID(out.DID)
+	}
 }

@@ -24,17 +24,22 @@ type ResolveHandleOut struct {
 }
 
 // ResolveHandle finds the DID of a handle: of an active account here, or by
-// DNS and HTTPS elsewhere.
+// DNS and HTTPS elsewhere. Where they say nothing the app view may know.
 func (h Identity) ResolveHandle(ctx context.Context, _ auth.Nobody, in ResolveHandleIn) (ResolveHandleOut, error) {
 	handle := in.Handle.Normalize()
 	if a, ok := h.Index.ByHandle(handle); ok && a.Active() {
 		return ResolveHandleOut{a.DID}, nil
 	}
 	did, err := h.didOf(ctx, handle, false)
-	if err != nil && !errors.Is(err, ErrHandleNotFound) {
-		err = ErrHandleUnresolved
+	if err == nil || errors.Is(err, ErrHandleNotFound) {
+		return ResolveHandleOut{did}, err
 	}
-	return ResolveHandleOut{did}, err
+	if h.AskHandle != nil {
+		if did, err = h.AskHandle(ctx, handle); err == nil {
+			return ResolveHandleOut{did}, nil
+		}
+	}
+	return ResolveHandleOut{}, ErrHandleUnresolved
 }
 
 // didOf is where a handle points. One of this server's own domains points at

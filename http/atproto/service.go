@@ -40,13 +40,16 @@ type Service struct {
 	Log        sequencing.Log // heads, for reads that wake nobody
 	IDs        mailbox.Address[*identity.Identities]
 	Foreign    Foreign // nil: nothing is known of other servers' accounts
-	Lexicons   *lexicon.Catalog
-	Types      RecordTypes // of records that Lexicons does not know; nil: none
-	Logger     *slog.Logger
-	Blobs      blob.Store
-	SpoolDir   string         // where uploads are collected
-	Imports    *repo.Importer // nil: repositories are not taken in
-	SignUps    *rate.SignUps  // bounds how many accounts are made; nil: any number
+	// AskHandle asks the app view where a handle points that the network did not
+	// tell; nil: there is none.
+	AskHandle func(context.Context, syntax.Handle) (syntax.DID, error)
+	Lexicons  *lexicon.Catalog
+	Types     RecordTypes // of records that Lexicons does not know; nil: none
+	Logger    *slog.Logger
+	Blobs     blob.Store
+	SpoolDir  string         // where uploads are collected
+	Imports   *repo.Importer // nil: repositories are not taken in
+	SignUps   *rate.SignUps  // bounds how many accounts are made; nil: any number
 
 	Invites        InviteRules
 	HostedDIDWeb   bool // newcomers may have did:web:<handle>
