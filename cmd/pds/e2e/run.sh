@@ -53,7 +53,7 @@ plc=$(sed -n 's|^ *\(http://[^ ]*\) .*PLC directory.*|\1|p' "$work/server.out")
 	view=$(free)
 	printf 'PDS_BSKY_APP_VIEW_URL=http://127.0.0.1:%s\nPDS_BSKY_APP_VIEW_DID=did:web:appview.test\n' "$view"
 	printf 'PDS_PORT=%s\nPDS_BIND_ADDRESS=127.0.0.1\nPDS_DATA_DIRECTORY=%s\n' "$port" "$work/second"
-	printf 'PDS_DID_PLC_URL=%s\nPDS_DEV_MODE=true\nPDS_INVITE_REQUIRED=false\n' "$plc"
+	printf 'PDS_DID_PLC_URL=%s\nPDS_DEV_MODE=true\nPDS_INVITE_REQUIRED=false\nPDS_RATE_LIMITS_ENABLED=false\n' "$plc"
 } >"$work/second.env"
 "$work/pds" serve --env-file "$work/second.env" >"$work/second.log" 2>&1 &
 second_pid=$!
