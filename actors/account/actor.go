@@ -235,10 +235,10 @@ func (a *Accounts) findStanding(ctx context.Context, m FindStanding) (s Standing
 		return s, err
 	}
 	err = a.db.Read(ctx, func(r *accountdb.Reader) error {
-		if _, busy, err := r.SagaOf(m.DID); err != nil || busy {
-			return either(err, ErrUnderWay)
+		if s, err = standingOf(r, m.DID); err != nil {
+			return err
 		}
-		s, err = standingOf(r, m.DID)
+		s.Other, _, err = r.SagaOf(m.DID)
 		return err
 	})
 	return s, err
@@ -249,7 +249,7 @@ func standingOf(r *accountdb.Reader, did syntax.DID) (Standing, error) {
 	if err != nil || !found {
 		return Standing{}, either(err, ErrNotFound)
 	}
-	return Standing{published(row), sequencing.Standing{
+	return Standing{Account: published(row), Standing: sequencing.Standing{
 		Takedown: row.TakedownRef, Deactivated: row.DeactivatedAt, DeleteAfter: row.DeleteAfter,
 	}}, nil
 }

@@ -1,8 +1,16 @@
 package account
 
 func beginSaga(b *batch, m BeginSaga) (Done, error) {
-	if _, busy, err := b.SagaOf(m.Saga.DID); err != nil || busy {
-		return Done{}, either(err, ErrUnderWay)
+	other, busy, err := b.SagaOf(m.Saga.DID)
+	switch {
+	case err != nil:
+		return Done{}, err
+	case busy && other.ID != m.Instead:
+		return Done{}, ErrUnderWay
+	case busy:
+		if err := b.DeleteSaga(other.ID); err != nil {
+			return Done{}, err
+		}
 	}
 	return Done{}, b.InsertSaga(stamped(m.Saga, b))
 }

@@ -49,12 +49,13 @@ type InsertAccount struct {
 // [ErrUnderWay] while there is another one of that DID.
 type BeginSaga struct {
 	mailbox.To[*Accounts, Done]
-	Saga Saga
+	Saga    Saga
+	Instead SagaID // this story of the DID ends with that; "": none
 }
 
 // FindStanding tells how an account stands, as the log has it by now, to a story
-// that is about to change that. It is answered with [ErrNotFound], and with
-// [ErrUnderWay] while another story of the account has a row.
+// that is about to change that, and which other story of it has a row. It is
+// answered with [ErrNotFound].
 type FindStanding struct {
 	mailbox.To[*Accounts, Standing]
 	DID syntax.DID

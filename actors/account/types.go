@@ -53,6 +53,7 @@ func (a Account) Active() bool { return a.Status == sequencing.StatusActive }
 type Standing struct {
 	Account
 	sequencing.Standing
+	Other Saga // a story that has not ended; zero: none
 }
 
 // Awaits is what somebody who has signed up waits for, as a set.

@@ -46,7 +46,7 @@ func (w *change) settle(account.SagaID) told { return told{ended: true} }
 // come out of by itself.
 func (w *change) activate(m Activate) error {
 	w.row.DID = m.DID
-	s, err := query(w.teller, account.FindStanding{DID: m.DID})
+	s, err := w.standing(kindActivate)
 	if err == nil && s.Takedown != "" {
 		err = account.ErrNotFound
 	}
@@ -69,7 +69,7 @@ func (w *change) activate(m Activate) error {
 
 func (w *change) deactivate(m Deactivate) error {
 	w.row.DID = m.DID
-	s, err := query(w.teller, account.FindStanding{DID: m.DID})
+	s, err := w.standing(kindDeactivate)
 	if err != nil {
 		return err
 	}
@@ -79,7 +79,7 @@ func (w *change) deactivate(m Deactivate) error {
 
 func (w *change) moderate(m Moderate) error {
 	w.row.DID = m.DID
-	s, err := query(w.teller, account.FindStanding{DID: m.DID})
+	s, err := w.standing(kindModerate)
 	if err != nil {
 		return err
 	}
@@ -98,6 +98,15 @@ func (w *change) moderate(m Moderate) error {
 		s.Deactivated, s.DeleteAfter = time.Time{}, time.Time{}
 	}
 	return w.stand(s.Standing)
+}
+
+// standing is how the account stands, if a story of the kind may change that now.
+func (w *change) standing(k Kind) (account.Standing, error) {
+	s, err := query(w.teller, account.FindStanding{DID: w.row.DID})
+	if err == nil && s.Other.ID != "" && bars(Kind(s.Other.Kind), k) {
+		err = ErrBusyAccount
+	}
+	return s, err
 }
 
 func (w *change) now() time.Time { return w.o.Now().UTC().Truncate(time.Microsecond) }

@@ -123,6 +123,38 @@ func TestTakedown(t *testing.T) {
 	w.must(open())
 }
 
+// A change of handle that the directory does not answer for holds up what else
+// the owner wants. It keeps out neither moderation nor a deletion.
+func TestAnUnfinishedStoryKeepsNobodyAlive(t *testing.T) {
+	var w *world
+	w = newWorld(t, func(o *Options) {
+		impatient(o)
+		o.probe = func(point string) {
+			if point == "sending" && w != nil && w.index.Len() > 0 {
+				w.plc.mode.Store(down)
+			}
+		}
+	})
+	did := w.resident("alice")
+	if err := second(tellTo(w, ChangeHandle{DID: did, Handle: "carol.pds.test"})); err == nil || len(w.unfinished()) != 1 {
+		t.Fatalf("%v, unfinished %+v", err, w.unfinished())
+	}
+	if err := w.change(did, Deactivate{}); !errors.Is(err, ErrBusyAccount) {
+		t.Errorf("the owner meanwhile: %v", err)
+	}
+	w.must(w.change(did, Moderate{Takedown: Applied, Ref: "x"}))
+	if s := w.standing(did); s.Takedown != "x" {
+		t.Errorf("stands as %+v", s)
+	}
+	w.restartInOrder() // as it is found by the next process
+	w.must(w.change(did, Moderate{Takedown: Lifted}))
+	w.must(w.delete(did))
+	w.gone(did)
+	w.plc.mode.Store(answers)
+	w.settled()
+	w.back(did)
+}
+
 // appSessions counts the sessions that apps have with an account, after adding one.
 func (w *world) appSessions(did syntax.DID, add bool) (n int) {
 	w.t.Helper()

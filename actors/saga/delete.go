@@ -52,12 +52,14 @@ func (w *deletion) begin(id account.SagaID, in any) told {
 		}
 	case err != nil:
 		return told{refused: err, ended: true}
+	case s.Other.ID != "" && bars(Kind(s.Other.Kind), kindDelete):
+		return told{refused: ErrBusyAccount, ended: true}
 	case m.If == Gone, m.If == Overdue && !overdue(s, w.o.Now()):
 		return told{ended: true}
 	}
 	w.Handle = s.Handle
 	w.o.probe("mark")
-	switch err := ask(w.teller, account.BeginSaga{Saga: w.at(stepMarked, w.remains)}); {
+	switch err := ask(w.teller, account.BeginSaga{Saga: w.at(stepMarked, w.remains), Instead: s.Other.ID}); {
 	case unknown(err):
 		return told{refused: err} // it may have been stored: settle finds out
 	case err != nil:

@@ -371,6 +371,29 @@ func (w *world) change(did syntax.DID, m any) error {
 	panic(m)
 }
 
+// Who brings a DID along and never activates the account is taken off the list
+// after three days, and not before.
+func TestNeverActivated(t *testing.T) {
+	const did = "did:web:brought.test"
+	w := newWorld(t, nil)
+	m := person("alice")
+	m.DID = did
+	if _, err := w.signUp(m); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		days int
+		goes bool
+	}{{2, false}, {2, true}} {
+		w.clock.Add((time.Duration(c.days) * 24 * time.Hour).Microseconds())
+		w.must(second(tellTo(w, Delete{DID: did, If: Overdue})))
+		if _, here := w.index.ByDID(did); here == c.goes {
+			t.Errorf("%d days later it is here: %v", c.days, here)
+		}
+	}
+	w.gone(did)
+}
+
 // What a client puts into the store while its account is deleted is found, and
 // taken away; that of an account which is there, or was never here, is not.
 func TestRemains(t *testing.T) {

@@ -15,6 +15,9 @@
 //     short, and at the start of the server; with growing pauses.
 //   - Stop ends stories between two steps.
 //
+// What an owner began and the directory does not let end keeps other stories of
+// the owner waiting, and neither moderation nor a deletion, which takes its place.
+//
 // A story that changes things in one step, which is one append, needs no row:
 // there is nothing that a crash could leave half done.
 //

@@ -2,6 +2,7 @@ package saga
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -99,7 +100,7 @@ func (s *Sagas) follow(e *errand) bool {
 			e.how, e.id = rejoin, id
 			return true
 		case u.kind == kindSignup && e.kind == kindSignup: // who asks may be the same person: what it holds tells
-		default:
+		case bars(u.kind, e.kind):
 			return false
 		}
 	}
@@ -119,6 +120,9 @@ func (s *Sagas) came(e *errand, t told, err error) {
 	switch {
 	case t.ended:
 		delete(s.due, e.id)
+		if e.kind == kindDelete { // it took the place of what else was unfinished
+			maps.DeleteFunc(s.due, func(_ account.SagaID, u *unsettled) bool { return u.did == e.did })
+		}
 	case !kinds[e.kind].stored:
 	case waited && s.due[e.id] != nil:
 		// A client who tries again does not push back what is due.
