@@ -3,6 +3,7 @@ package mail
 import (
 	"errors"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	gomail "github.com/wneessen/go-mail"
@@ -40,13 +41,14 @@ var errContent = errors.New("mail: the letter cannot be written")
 
 // hopeless reports whether no later attempt can end otherwise: the recipient or
 // the content was refused for good. A sender, a password or a connection that is
-// refused is the operator's to repair.
+// refused is the operator's to repair, and so is a policy (5.7.x): mostly it says
+// that the server does not relay for us.
 func hopeless(err error) bool {
 	if errors.Is(err, errContent) {
 		return true
 	}
 	var refused *gomail.SendError
-	if !errors.As(err, &refused) || refused.ErrorCode() < 500 {
+	if !errors.As(err, &refused) || refused.ErrorCode() < 500 || strings.HasPrefix(refused.EnhancedStatusCode(), "5.7.") {
 		return false
 	}
 	return refused.Reason == gomail.ErrSMTPRcptTo || refused.Reason == gomail.ErrSMTPData || refused.Reason == gomail.ErrSMTPDataClose

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/emersion/go-smtp"
 )
 
 var letterToAlice = Message{
@@ -171,6 +173,9 @@ func TestExplain(t *testing.T) {
 		{"sender", refusing(func(s *sink) { s.from = refusal(550, "not yours") }), "PDS_EMAIL_FROM_ADDRESS): 550", false},
 		{"recipient", refusing(func(s *sink) { s.rcpt = refusal(550, "no such user") }), "refused the recipient: 550", true},
 		{"recipient for now", refusing(func(s *sink) { s.rcpt = refusal(451, "greylisted") }), "refused the recipient for now: 451", false},
+		{"no relaying", refusing(func(s *sink) {
+			s.rcpt = &smtp.SMTPError{Code: 554, EnhancedCode: smtp.EnhancedCode{5, 7, 1}, Message: "relay access denied"}
+		}), "refused the recipient: 554", false},
 		{"content", refusing(func(s *sink) { s.data = refusal(554, "spam") }), "refused the mail itself: 554", true},
 		{"content for now", refusing(func(s *sink) { s.data = refusal(452, "no room") }), "refused the mail itself for now: 452", false},
 		{"no program", Sendmail{Path: "no-such-sendmail"}, `"no-such-sendmail" could not be run`, false},
