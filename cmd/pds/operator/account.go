@@ -14,14 +14,16 @@ import (
 
 // AccountCommands is `pds account`.
 type AccountCommands struct {
-	List          listCommand     `cmd:"" help:"List every account with its handle, address and state."`
-	Info          infoCommand     `cmd:"" help:"Show what moderators see of an account, as JSON."`
-	Create        createCommand   `cmd:"" help:"Make an account with a random password, which is printed."`
-	Approve       approveCommand  `cmd:"" help:"Let somebody in who has signed up and waits."`
-	Delete        deleteCommand   `cmd:"" help:"Delete an account for good: repository, blobs and all."`
-	Takedown      takedownCommand `cmd:"" help:"Close an account: nothing of it is served, its owner can only leave."`
-	Untakedown    liftCommand     `cmd:"" help:"Open it again."`
-	ResetPassword resetCommand    `cmd:"" help:"Give an account a random password, which is printed, and end its sessions."`
+	List            listCommand     `cmd:"" help:"List every account with its handle, address and state."`
+	Info            infoCommand     `cmd:"" help:"Show what moderators see of an account, as JSON."`
+	Create          createCommand   `cmd:"" help:"Make an account with a random password, which is printed."`
+	Approve         approveCommand  `cmd:"" help:"Let somebody in who has signed up and waits."`
+	Delete          deleteCommand   `cmd:"" help:"Delete an account for good: repository, blobs and all."`
+	Takedown        takedownCommand `cmd:"" help:"Close an account: nothing of it is served, its owner can only leave."`
+	Untakedown      liftCommand     `cmd:"" help:"Open it again."`
+	ResetPassword   resetCommand    `cmd:"" help:"Give an account a random password, which is printed, and end its sessions."`
+	PublishIdentity publishCommand  `cmd:"" help:"Announce the identity of accounts again, and bring the PLC directory in line with their handles."`
+	RotateKey       rotateCommand   `cmd:"" help:"Give accounts a new signing key each: in the PLC directory, in their repository, and announced. Writes wait meanwhile."`
 }
 
 type listCommand struct {

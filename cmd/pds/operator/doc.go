@@ -18,6 +18,12 @@
 //
 // # Design notes
 //
+// publish-identity and rotate-key ask the running server, too, instead of opening its
+// files while it is stopped: the server alone knows which stories are under way, tells
+// the new ones so that a crash in between is gone on with, and keeps serving. Rotating
+// a key is two requests; what the first one made is used up by the second, or by the
+// next try.
+//
 // The password comes from the environment or a file of settings, never from a
 // flag: the command line of a process is shown to everybody on the machine.
 package operator
