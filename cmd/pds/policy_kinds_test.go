@@ -171,6 +171,8 @@ var credentials = map[string]credential{
 	"text":       {header: fixed("Bearer abc")},
 	"segments":   {header: fixed("Bearer a.b.c")},
 	"huge":       {header: fixed("Bearer " + strings.Repeat("x", 20_000))},
+	"dots":       {header: fixed("Bearer " + strings.Repeat(".", 20_000))}, // CVE-2025-30204: a parser that takes all of them apart
+	"token-id":   {header: func(w *policyWorld, _ string) []string { return []string{"Bearer " + w.tokenID} }},
 	"digest":     {header: fixed("Digest abc")},
 	"dpop":       {header: fixed("DPoP abc")},
 	"schemeless": {header: func(w *policyWorld, _ string) []string { return []string{w.people["alice"].tokens["access"]} }},

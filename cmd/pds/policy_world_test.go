@@ -33,6 +33,7 @@ type policyWorld struct {
 	url, did  string
 	secret    string // of session tokens
 	publicKey string // of alice
+	tokenID   string // the id of a refresh token of alice
 	data      string
 	server    *Server
 	people    map[string]*person
@@ -139,6 +140,7 @@ func (w *policyWorld) populate() {
 		alice.tokens[app] = w.signIn("alice", made.Password, "").AccessJWT
 	}
 	w.must("access", "alice", "com.atproto.server.revokeAppPassword", `{"name":"app-revoked"}`, nil)
+	w.tokenID = jti(w.t, alice.tokens["refresh"])
 	alice.tokens["refresh-closed"] = w.signIn("alice", "alice-password", "").RefreshJWT
 	w.must("refresh-closed", "alice", "com.atproto.server.deleteSession", "", nil)
 	tell := func(m mailbox.Message[*saga.Sagas, saga.Done]) {
