@@ -28,7 +28,7 @@ func (c *Config) readLimits(s *settings) {
 		BypassKey:        s.text("PDS_RATE_LIMIT_BYPASS_KEY"),
 		Bypass:           s.addresses("PDS_RATE_LIMIT_BYPASS_IPS"),
 		Proxies:          s.addresses("PDS_TRUSTED_PROXIES"),
-		SignUpsByAddress: s.number("PDS_SIGNUPS_PER_IP_PER_DAY", 50),
+		SignUpsByAddress: s.number("PDS_SIGNUPS_PER_IP_PER_DAY", 0),
 		SignUps:          s.number("PDS_SIGNUPS_PER_HOUR", 0),
 	}
 	if c.Limits.On { // the reference's: whoever may ask for others may also say so
