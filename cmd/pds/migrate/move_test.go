@@ -164,6 +164,10 @@ func TestWebAddresses(t *testing.T) {
 
 func TestWhatMayNotBeWritten(t *testing.T) {
 	all := []json.RawMessage{[]byte(`{"$type":"app.bsky.actor.defs#declaredAgePref"}`), []byte(`{"$type":"app.bsky.actor.defs#adultContentPref"}`)}
+	reordered := []json.RawMessage{[]byte(`{"b":[1,2],"a":1}`), all[1]}
+	if !same([]json.RawMessage{all[1], []byte(`{"a":1, "b":[1,2]}`)}, reordered) || same(all, reordered) || same(nil, all) {
+		t.Error("what is the same")
+	}
 	if got := writable(all); len(got) != 1 || string(got[0]) != string(all[1]) {
 		t.Errorf("%s", got)
 	}

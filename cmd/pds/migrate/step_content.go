@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/bluesky-social/indigo/atproto/syntax"
 )
@@ -67,16 +68,7 @@ func (s *server) status(ctx context.Context) (out accountStatus, err error) {
 
 // preferences brings what apps keep for the account.
 func (m *Mover) preferences(ctx context.Context) error {
-	var p preferences
-	var err error
-	if m.From != "" {
-		err = readJSON(m.From.path(preferencesFile), &p)
-		if errors.Is(err, os.ErrNotExist) {
-			err = errNoPreferences
-		}
-	} else {
-		p, err = readPreferences(ctx, m.old)
-	}
+	p, err := m.oldPreferences(ctx)
 	if errors.Is(err, errNoPreferences) {
 		m.note("none to bring: " + err.Error())
 		m.state.noteDown("no preferences were brought: " + err.Error())
@@ -85,7 +77,6 @@ func (m *Mover) preferences(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p.Preferences = writable(p.Preferences)
 	err = m.new.do(ctx, "app.bsky.actor.putPreferences", p, nil)
 	if refusedWith(err, http.StatusNotFound, http.StatusNotImplemented) {
 		m.state.noteDown("the new server keeps no preferences")
@@ -97,6 +88,56 @@ func (m *Mover) preferences(ctx context.Context) error {
 	}
 	m.note(fmt.Sprintf("%d", len(p.Preferences)))
 	return nil
+}
+
+func (m *Mover) oldPreferences(ctx context.Context) (p preferences, err error) {
+	if m.From == "" {
+		p, err = readPreferences(ctx, m.old)
+	} else if err = readJSON(m.From.path(preferencesFile), &p); errors.Is(err, os.ErrNotExist) {
+		err = errNoPreferences
+	}
+	p.Preferences = writable(p.Preferences)
+	return p, err
+}
+
+// preferencesAgain brings them once more if they are not what was brought: no
+// rev tells that they have changed.
+func (m *Mover) preferencesAgain(ctx context.Context) error {
+	if m.From != "" || m.old == nil {
+		return nil
+	}
+	was, err := m.oldPreferences(ctx)
+	if err != nil {
+		return nil // it was said before
+	}
+	is, err := readPreferences(ctx, m.new)
+	if err != nil {
+		return nil
+	}
+	is.Preferences = writable(is.Preferences)
+	if same(was.Preferences, is.Preferences) {
+		return nil
+	}
+	m.note("preferences have changed meanwhile")
+	return m.preferences(ctx)
+}
+
+// same compares preferences whatever the order of their members and their own.
+func same(a, b []json.RawMessage) bool {
+	plain := func(all []json.RawMessage) []string {
+		var texts []string
+		for _, p := range all {
+			var v any
+			if json.Unmarshal(p, &v) != nil {
+				return nil
+			}
+			b, _ := json.Marshal(v)
+			texts = append(texts, string(b))
+		}
+		slices.Sort(texts)
+		return texts
+	}
+	return slices.Equal(plain(a), plain(b))
 }
 
 // writable leaves out what a server works out by itself and nobody may write.

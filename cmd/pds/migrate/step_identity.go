@@ -63,7 +63,8 @@ func (m *Mover) identity(ctx context.Context) error {
 		if err := m.state.save(); err != nil {
 			return err
 		}
-		if err := m.catchUp(ctx); err != nil { // the code may have taken an hour to be typed
+		// The code may have taken an hour to be typed.
+		if err := errors.Join(m.catchUp(ctx), m.preferencesAgain(ctx)); err != nil {
 			return err
 		}
 	}
