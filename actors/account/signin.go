@@ -125,7 +125,8 @@ func (s *SignIns) Verify(ctx context.Context, did syntax.DID, password string) e
 
 // find looks an identifier up. The row of an unknown one is empty.
 func (s *SignIns) find(ctx context.Context, identifier string) (accountdb.Account, error) {
-	id := strings.ToLower(strings.TrimSpace(identifier))
+	written := strings.TrimSpace(identifier)
+	id := strings.ToLower(written)
 	if strings.Contains(id, "@") && !strings.HasPrefix(id, "@") {
 		return s.Reads.accountByEmail(ctx, Email(id))
 	}
@@ -137,6 +138,8 @@ func (s *SignIns) find(ctx context.Context, identifier string) (accountdb.Accoun
 			a.DID = "did:none:none"
 		}
 		did = a.DID
+	} else if _, ok := s.Index.ByDID(syntax.DID(written)); ok {
+		did = syntax.DID(written) // the %3A of a did:web with a port is not lower-case
 	}
 	return s.Reads.account(ctx, did)
 }

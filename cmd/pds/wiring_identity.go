@@ -71,7 +71,8 @@ type ownDocuments struct {
 // RoundTrip implements http.RoundTripper.
 func (o ownDocuments) RoundTrip(r *nethttp.Request) (*nethttp.Response, error) {
 	host := r.URL.Hostname()
-	if r.URL.Path != "/.well-known/did.json" || !o.hosts.Handles.Ours(syntax.Handle(host)) && syntax.DID("did:web:"+host) != o.hosts.DID {
+	// A port says that it is somebody else's, or can be asked.
+	if r.URL.Path != "/.well-known/did.json" || r.URL.Port() != "" || !o.hosts.Handles.Ours(syntax.Handle(host)) && syntax.DID("did:web:"+host) != o.hosts.DID {
 		return o.next.RoundTrip(r)
 	}
 	doc, err := o.hosts.Document(r.Context(), host)
