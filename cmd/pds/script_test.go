@@ -76,6 +76,8 @@ import (
 //	second [NAME=value…]         start a second server with the same PLC directory; sets $first, $second and $plc
 //	on second VERB …             a verb on the second server
 //	lostmove NAME NEW-HANDLE     move NAME.test to the second server, in runs that lose an answer each
+//	webaccount NAME              bring NAME.test with a did:web of its own to this server
+//	webmove NAME NEW-HANDLE      move that one to the second server, with its owner doing what is said
 //	sametree FOLDER FOLDER N     two exports hold the same N records, signed by different keys
 //	pds CODE REGEXP ARGS…        a command of the command line: its exit code, and what it prints
 //	admit NAME                   the first half of letting a sign-up in, as if the server died before the second
@@ -107,7 +109,7 @@ func TestScripts(t *testing.T) {
 			"admit":     verb((*scriptWorld).admitVerb),
 			"keep_code": verb((*scriptWorld).keepCodeVerb), "mailtried": verb((*scriptWorld).mailTriedVerb),
 			"save": verb((*scriptWorld).saveVerb), "many": verb((*scriptWorld).manyVerb), "mail": verb((*scriptWorld).mailVerb), "totp": verb((*scriptWorld).totpVerb), "nomail": verb((*scriptWorld).noMailVerb),
-			"second": verb((*scriptWorld).secondVerb), "on": verb((*scriptWorld).onVerb), "pds": verb((*scriptWorld).pdsVerb), "sametree": verb((*scriptWorld).sameTreeVerb), "lostmove": verb((*scriptWorld).lostMoveVerb), "operate": verb((*scriptWorld).operateVerb),
+			"second": verb((*scriptWorld).secondVerb), "on": verb((*scriptWorld).onVerb), "pds": verb((*scriptWorld).pdsVerb), "sametree": verb((*scriptWorld).sameTreeVerb), "lostmove": verb((*scriptWorld).lostMoveVerb), "webaccount": verb((*scriptWorld).webAccountVerb), "webmove": verb((*scriptWorld).webMoveVerb), "operate": verb((*scriptWorld).operateVerb),
 		},
 	})
 }
@@ -132,6 +134,7 @@ type scriptWorld struct {
 	appView  *appView
 	bucket   *blobtest.Bucket // nil: none is open
 	second   *scriptWorld     // nil: there is only one server
+	web      *webIdentity     // of webaccount
 	server   *Server
 	cancel   context.CancelFunc
 	ended    chan error

@@ -96,7 +96,7 @@ func (m *Mover) moved(ctx context.Context, want credentials) (bool, error) {
 // catchUp brings what was written to the old account since the repository was
 // fetched, so that next to nothing is written to it and left behind.
 func (m *Mover) catchUp(ctx context.Context) error {
-	if m.From != "" || m.old == nil {
+	if m.From != "" || m.old == nil || m.wasOwner.Status == "takendown" { // nothing is written to that one
 		return nil
 	}
 	for range 3 {
@@ -142,7 +142,12 @@ func (m *Mover) rotationKeys(ctx context.Context, present, wanted []string) []st
 		if old, err := m.old.recommended(ctx); err == nil {
 			theirs = old.RotationKeys
 		} else {
-			theirs = present // nobody knows: as every other tool does
+			// Nobody knows. A key of the old operator's that stayed could undo the
+			// move, one of the user's that is gone can be added again.
+			theirs = present
+			if len(present) > 1 {
+				m.note("warning: the old server does not say which rotation keys are its own, so none is kept; add yours again")
+			}
 		}
 	}
 	var keys []string
