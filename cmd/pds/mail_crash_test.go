@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	nethttp "net/http"
 	"net/mail"
@@ -84,6 +85,7 @@ func (s *deadlySink) to(address string) []string {
 func TestMailOutlivesKills(t *testing.T) {
 	sink := &deadlySink{taken: map[string][]string{}}
 	server := smtp.NewServer(sink)
+	server.ErrorLog = log.New(io.Discard, "", 0) // its peer dies on purpose
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
