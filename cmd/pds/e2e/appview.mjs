@@ -1,9 +1,10 @@
-// Read after write and preferences, as the TypeScript agent sees them: an app view
+// Read after write, preferences and what is passed on, as the TypeScript agent sees them: an app view
 // that has seen nothing since a moment, and a server in front of it.
 //
 //	node appview.mjs view PORT              the app view
 //	node appview.mjs check SERVER VIEW      the client, and what the app view is to answer
 import http from 'node:http'
+import { AtpAgent } from '@atproto/api'
 import { check, end, post, refused, signUp } from './lib.mjs'
 
 const [mode, where, view] = process.argv.slice(2)
@@ -131,5 +132,19 @@ async function client(server, view) {
   await know('app.bsky.feed.getTimeline', feed)
   const after = await alice.getTimeline()
   check(after.data.feed.length === 1 && !after.headers['atproto-upstream-lag'], 'when all has been seen')
-  end('read after write and preferences')
+
+  // What has no route goes to the app view, or to whom the client names.
+  await know('app.bsky.graph.getMutes', { mutes: [] })
+  check((await alice.app.bsky.graph.getMutes({ limit: 5 })).data.mutes.length === 0, 'a method that is passed on')
+  const named = alice.withProxy('bsky_appview', 'did:web:appview.test')
+  check((await named.app.bsky.graph.getMutes()).data.mutes.length === 0, 'by its name')
+  await refused(alice.withProxy('x', 'did:web:nobody.invalid').app.bsky.graph.getMutes(), 'InvalidRequest', 'a service that there is not')
+  await know('com.atproto.repo.getRecord', { uri: old.uri, cid: old.cid, value: { did: 'did:web:feeds.test' } })
+  await know('app.bsky.feed.getFeed', { feed: [] })
+  const feedURI = `at://${did}/app.bsky.feed.generator/cats`
+  check((await alice.app.bsky.feed.getFeed({ feed: feedURI })).data.feed.length === 0, 'a feed that somebody makes')
+  await know('app.bsky.graph.getBlocks', { error: 'Odd', message: 'so it is' }, { status: 500 })
+  await refused(alice.app.bsky.graph.getBlocks(), 'Odd', 'an error of the app view')
+  await refused(new AtpAgent({ service: server }).app.bsky.graph.getMutes(), 'AuthMissing', 'nobody')
+  end('read after write, preferences and what is passed on')
 }
