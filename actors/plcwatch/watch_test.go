@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -31,19 +32,26 @@ func quiet(o Options) *Watch {
 // account's trouble is its own, and a directory that is down is left in peace.
 func TestRounds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
 		var looked []syntax.DID
 		last := error(errors.New("of this account alone"))
 		w := quiet(Options{
 			Each: slices.Values([]syntax.DID{"did:plc:a", "did:web:b.test", "did:plc:c", "did:plc:d", "did:plc:e"}),
 			Account: func(did syntax.DID) (account.Account, bool) {
+				mu.Lock()
 				looked = append(looked, did)
+				mu.Unlock()
 				if did == "did:plc:d" {
 					panic("injected")
 				}
 				return account.Account{DID: did}, did != "did:plc:e"
 			},
 			Known: func(context.Context, syntax.DID) (string, error) { return "", nil },
-			Last:  func(context.Context, syntax.DID) (didplc.Operation, error) { return nil, last },
+			Last: func(context.Context, syntax.DID) (didplc.Operation, error) {
+				mu.Lock()
+				defer mu.Unlock()
+				return nil, last
+			},
 		})
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
@@ -51,6 +59,8 @@ func TestRounds(t *testing.T) {
 		look := func(after time.Duration, want int) {
 			t.Helper()
 			time.Sleep(after)
+			mu.Lock()
+			defer mu.Unlock()
 			if len(looked) != want {
 				t.Errorf("looked at %v, want %d", looked, want)
 			}
@@ -60,7 +70,9 @@ func TestRounds(t *testing.T) {
 		look(time.Second, 2)
 		look(time.Minute, 4)
 		look(23*time.Hour, 4)
+		mu.Lock()
 		last = plc.ErrUnavailable
+		mu.Unlock()
 		look(time.Hour, 5)
 		look(24*time.Hour, 6)
 		cancel()
