@@ -235,6 +235,23 @@ there "$second" "$(session "$second" "$did" moved-password)"
 migrate second first
 there "$first" "$(session "$first" "$did" mover-password)"
 
+say "an export, and a rotation key of the account's own, where the old server is gone"
+goat_as lost key generate >"$work/key"
+grep -oE '^[[:space:]]+z[A-Za-z0-9]+' "$work/key" | tr -d '[:space:]' >"$work/recovery.key"
+goat_as lost account create --pds-host "$first" --handle lost.test --email lost@example.com --password mover-password \
+	--recovery-key "$(grep -o 'did:key:z[A-Za-z0-9]*' "$work/key")" >"$work/account"
+lost=$(did_of "$work/account")
+goat_as lost account login --pds-host "$first" --username lost.test --app-password mover-password
+goat_as lost blob upload "$work/film" >/dev/null
+goat_as lost record create --no-validate --rkey film "$work/file.json" >/dev/null
+"$work/pds" account export "$lost" --plc "$plc" --password-file "$work/password.first" --out "$work/lost" --quiet
+"$work/pds" account migrate-in --from-export "$work/lost" --new "$second" --plc "$plc" --state "$work/lost.json" --new-handle lost.b.test \
+	--new-password-file "$work/password.second" --recovery-key-file "$work/recovery.key" </dev/null
+curl -sf "$second/xrpc/com.atproto.sync.getBlob?did=$lost&cid=$blob" | cmp "$work/film"
+goat_as lost2 account login --pds-host "$second" --username "$lost" --app-password moved-password
+goat_as lost2 record create "$work/post.json" >/dev/null
+[ "$(curl -sf "$plc/$lost/log" | jq length)" = 3 ]
+
 say "the TypeScript agent, as an app would"
 mkdir "$work/npm"
 cp "$here/package.json" "$here"/*.mjs "$work/npm/"
