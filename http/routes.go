@@ -118,7 +118,7 @@ func routes(v *auth.Verifier, s *atproto.Service, stream *firehose.Server, up *u
 		xrpc.Procedure("com.atproto.server.requestEmailConfirmation", v.AsQueuedUp, server.RequestEmailConfirmation, rate.ByAccount(rate.PerHour(5), rate.PerDay(15))),
 		xrpc.Procedure("com.atproto.server.requestEmailUpdate", v.AsFullUp, server.RequestEmailUpdate, rate.ByAccount(rate.PerHour(5), rate.PerDay(15))),
 		xrpc.Procedure("com.atproto.server.requestPasswordReset", v.AsAnyone, server.RequestPasswordReset, rate.ByClient(rate.PerHour(15), rate.PerDay(50))),
-		xrpc.Procedure("com.atproto.server.reserveSigningKey", v.AsAnyone, server.ReserveSigningKey),
+		xrpc.Procedure("com.atproto.server.reserveSigningKey", v.AsAnyone, server.ReserveSigningKey, rate.ByClient(rate.PerDay(500))),
 		xrpc.Procedure("com.atproto.server.resetPassword", v.AsAnyone, server.ResetPassword, rate.ByClient(rate.Per5Min(50))),
 		xrpc.Procedure("com.atproto.server.revokeAppPassword", v.AsOwner, server.RevokeAppPassword),
 		xrpc.Procedure("com.atproto.server.updateEmail", v.AsFullUp, server.UpdateEmail),

@@ -93,6 +93,7 @@ var bounds = map[string][]xrpc.Rate{
 	"com.atproto.server.requestEmailConfirmation": {{Points: 5, Window: hour, By: xrpc.RateByAccount, Cost: 1}, {Points: 15, Window: day, By: xrpc.RateByAccount, Cost: 1}},
 	"com.atproto.server.requestEmailUpdate":       {{Points: 5, Window: hour, By: xrpc.RateByAccount, Cost: 1}, {Points: 15, Window: day, By: xrpc.RateByAccount, Cost: 1}},
 	"com.atproto.server.requestPasswordReset":     {{Points: 15, Window: hour, Cost: 1}, {Points: 50, Window: day, Cost: 1}},
+	"com.atproto.server.reserveSigningKey":        {{Points: 500, Window: day, Cost: 1}},
 	"com.atproto.server.resetPassword":            {{Points: 50, Window: fiveMin, Cost: 1}},
 	"com.atproto.identity.updateHandle":           {{Points: 10, Window: fiveMin, By: xrpc.RateByAccount, Cost: 1}, {Points: 50, Window: day, By: xrpc.RateByAccount, Cost: 1}},
 	"com.atproto.sync.getRepo":                    {{Points: 6000, Window: fiveMin, Cost: 1, Alone: true}},
