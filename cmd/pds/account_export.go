@@ -72,6 +72,9 @@ func (c *accountExportCommand) Run(ctx context.Context) error {
 	}
 	m, err := x.Run(ctx)
 	if err := errors.Join(err, stop()); err != nil {
+		if _, none := os.Stat(folder); none != nil {
+			return fmt.Errorf("export: %w", err)
+		}
 		return fmt.Errorf("export: %w\n  What was fetched stays in %s: run it again for the rest.", err, folder)
 	}
 	fmt.Fprintf(c.out, "%s: %d records at rev %s, %d blobs (%s), %d preferences, in %s\n", m.DID, m.Repository.Records, m.Repository.Rev,

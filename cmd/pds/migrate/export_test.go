@@ -1,9 +1,11 @@
 package migrate
 
 import (
+	"archive/tar"
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -218,5 +220,51 @@ func TestKeysAreSealed(t *testing.T) {
 	}
 	if _, err := OpenKeys(b, "did:plc:aaaaaaaaaaaaaaaaaaaaaaaa", "correct horse"); err == nil {
 		t.Error("opened for another account")
+	}
+}
+
+// What is packed is what is in the folder, and nothing half-done.
+func TestPack(t *testing.T) {
+	w := newWorld(t)
+	path := filepath.Join(t.TempDir(), "out.tar")
+	if err := w.x.Folder.Pack(path); err == nil || exists(path) {
+		t.Errorf("packed without an export: %v", err)
+	}
+	if _, err := w.x.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(w.x.Folder.path("x"+partial), []byte("half"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.x.Folder.Pack(path); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	again := t.TempDir()
+	for in := tar.NewReader(f); ; {
+		h, err := in.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if filepath.Ext(h.Name) == partial || h.Mode != 0o600 {
+			t.Errorf("%s, mode %o", h.Name, h.Mode)
+		}
+		to := filepath.Join(again, filepath.FromSlash(h.Name))
+		if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := writeFile(to, in); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := Check(t.Context(), Folder(filepath.Join(again, "out")), func(string) {}); err != nil {
+		t.Error(err)
 	}
 }
