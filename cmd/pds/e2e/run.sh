@@ -2,7 +2,7 @@
 # Real clients against `pds dev`, and a second server to move to: the TypeScript
 # agent, firehose and repository code of the reference (npm), goat (Go), pds audit,
 # and an app view that lags behind. Nothing is kept; exit code 1 on any deviation.
-# Needs Go, node and npm, and takes free ports.
+# Needs Go, node, npm, curl and jq, and takes free ports.
 #
 #   cmd/pds/e2e/run.sh [PDS]
 #

@@ -49,14 +49,17 @@
 // and a temporary key.
 //
 // Before the identity moves, and again after the code of the mail was typed,
-// what was written to the old account meanwhile is brought too, and the old
-// account is asked once more after it was deactivated. What is left between the
+// what was written to the old account meanwhile is brought too, preferences
+// included, and the old account is asked once more after it was deactivated. What is left between the
 // two is said, never lost silently. Rejected: deactivating the old account first;
 // a move that then fails leaves its owner without any account.
 //
 // A PLC operation keeps the rotation keys that are the user's own. Which those
 // are is known from the old server, which says what its own keys are; taking the
 // new server's recommendation as it is, as other tools do, throws them away.
+//
+// Whoever has been taken down may leave: signing in asks for that kind of session
+// too, and what it may not ask for is done without.
 //
 // Without the old server the DID itself has to ask the new one for the account.
 // It does so by the exported signing key, or by a temporary key that the user's
