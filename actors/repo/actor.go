@@ -48,7 +48,7 @@ type Repo struct {
 	pending *overlay            // what the log holds and the file does not
 	queue   []job
 	flight  *flight // the chain on its way, or nil
-	held    hold    // whether a rotation of the key keeps the queue; then no chain is on its way
+	held    hold    // whether a rotation of the key keeps the queue; then no chain that was signed is on its way
 
 	importing *importing // or nil
 	enlarged  bool       // the file's cache is that of an import

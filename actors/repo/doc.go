@@ -90,6 +90,11 @@
 // consumers who still hold the old key would refuse a #commit by the new one, and
 // the #identity and #sync behind it tell them both in the order they need.
 //
+// How the account stands may change meanwhile ([SetStatus]): that entry is signed by
+// nobody, and moderation must not wait for a directory that is down. It goes before
+// the writes that are held, which then meet the status that it left. AdoptKey makes
+// its chain for the status that it finds; without #sync where the account is not shown.
+//
 // # Recovery
 //
 // The log is the truth. On activation the actor compares its file with the

@@ -75,7 +75,8 @@ type Result struct {
 }
 
 // SetStatus changes the account's hosting status and announces it, changed or
-// not, as an #account event. It is answered with the new head.
+// not, as an #account event. It signs nothing, so it does not wait for a rotation
+// of the key, nor for the writes that do. It is answered with the new head.
 type SetStatus struct {
 	mailbox.To[*Repo, sequencing.Head]
 	Status   sequencing.Status   // StatusNone: what Standing comes to

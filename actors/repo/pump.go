@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"troupe/sequencing"
 	"troupe/storage/mst"
@@ -22,6 +23,7 @@ type job struct {
 	decide func(View, State) (Decision, func(error), error)
 	refuse func(error)
 	alone  func() // instead of decide: to be run while no chain is on its way or being made
+	passes bool   // signs nothing, and does not wait for a rotation of the key
 }
 
 // flight is a chain on its way to the disk. Its answers are given when it
@@ -37,7 +39,7 @@ type flight struct {
 
 // enqueue puts a command into the queue and starts a chain if none is on its way.
 func (r *Repo) enqueue(j job) {
-	if r.held == holdRefuse {
+	if r.held == holdRefuse && !j.passes {
 		j.refuse(ErrRotating)
 		return
 	}
@@ -58,13 +60,12 @@ func (r *Repo) pump() {
 		size    int
 	)
 	// Nothing is decided on top of an import: its tree is not the file's yet.
-	for len(r.queue) > 0 && r.held == holdNone && len(chain.Entries) < maxChain && size < maxChainBytes && flight.swap == nil {
-		j := r.queue[0]
-		if j.alone != nil && len(chain.Entries) > 0 {
+	for len(chain.Entries) < maxChain && size < maxChainBytes && flight.swap == nil {
+		at := r.due()
+		if at < 0 || r.queue[at].alone != nil && len(chain.Entries) > 0 {
 			break
 		}
-		r.queue[0] = job{}
-		r.queue = r.queue[1:]
+		j := r.take(at)
 		if j.ctx.Err() != nil {
 			j.refuse(fmt.Errorf("%w: %w", ErrUnavailable, context.Cause(j.ctx)))
 			continue
@@ -110,6 +111,25 @@ func (r *Repo) pump() {
 	// Behind the hand-over, and before the turn that lands it: what was never
 	// handed over would never land, and Stop would wait for it.
 	r.flight = flight
+}
+
+// due is the place in the queue of what is to be decided next, or -1: nothing may be.
+func (r *Repo) due() int {
+	if r.held != holdNone {
+		return slices.IndexFunc(r.queue, func(j job) bool { return j.passes })
+	}
+	return min(len(r.queue), 1) - 1
+}
+
+func (r *Repo) take(at int) job {
+	j := r.queue[at]
+	if at > 0 {
+		r.queue = slices.Delete(r.queue, at, at+1)
+		return j
+	}
+	r.queue[0] = job{}
+	r.queue = r.queue[1:]
+	return j
 }
 
 func (r *Repo) pumpIfIdle() {

@@ -42,7 +42,7 @@ func (r *Repo) stageKey(ctx context.Context, m StageKey, answer func(sequencing.
 			answer(headOf(r.state), nil)
 		}
 	}
-	if r.held != holdNone { // nothing is on its way, and the queue stands still
+	if r.held != holdNone { // nothing that was signed is on its way, and the queue stands still
 		stage()
 		return
 	}
@@ -65,12 +65,17 @@ func (r *Repo) holdWrites() {
 	})
 }
 
-// refuseHeld answers what waits for the rotation, and what is still to come.
+// refuseHeld answers what waits for the rotation, and what is still to come. What
+// passes a rotation stays: it waits for the chain that is on its way.
 func (r *Repo) refuseHeld() {
 	r.held = holdRefuse
 	waiting := r.queue
 	r.queue = nil
 	for _, j := range waiting {
+		if j.passes {
+			r.queue = append(r.queue, j)
+			continue
+		}
 		j.refuse(ErrRotating)
 	}
 }
@@ -139,7 +144,8 @@ func (r *Repo) dropKey(ctx context.Context, _ DropKey, answer func(sequencing.He
 	}})
 }
 
-// beforeHeld runs what ends a hold. While one lasts no chain is on its way.
+// beforeHeld runs what ends a hold. A chain that is on its way meanwhile has changed
+// how the account stands and is signed by nobody; what waits is decided behind it.
 func (r *Repo) beforeHeld(j job) {
 	if r.held == holdNone {
 		r.enqueue(j)

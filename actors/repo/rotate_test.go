@@ -187,8 +187,8 @@ func TestRotationThatTakesLongRefusesWrites(t *testing.T) {
 	if err := refusal(w, d, writes(create(t, "held", "text"))); !errors.Is(err, repo.ErrRotating) {
 		t.Errorf("a write: %v", err)
 	}
-	if err := refusal(w, d, repo.SetStatus{Status: sequencing.StatusDeactivated}); !errors.Is(err, repo.ErrRotating) {
-		t.Errorf("a status: %v", err)
+	if err := refusal(w, d, repo.Activate{Handle: "a.test"}); !errors.Is(err, repo.ErrRotating) {
+		t.Errorf("an activation: %v", err)
 	}
 	ask(w, d, repo.AdoptKey{Public: public})
 	ask(w, d, writes(create(t, "after", "text")))

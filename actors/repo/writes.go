@@ -59,14 +59,16 @@ func (r *Repo) create(ctx context.Context, m Create, answer func(Commit, error))
 }
 
 func (r *Repo) setStatus(ctx context.Context, m SetStatus, answer func(sequencing.Head, error)) {
-	r.enqueue(queued(ctx, answer, func(_ View, s State) (Decision, sequencing.Head, error) {
+	j := queued(ctx, answer, func(_ View, s State) (Decision, sequencing.Head, error) {
 		now, err := r.Clock.Now()
 		if err != nil {
 			return Decision{}, sequencing.Head{}, err
 		}
 		d, err := decideStatus(s, m, now)
 		return d, headOf(d.Next), err
-	}))
+	})
+	j.passes = true
+	r.enqueue(j)
 }
 
 func (r *Repo) activateAccount(ctx context.Context, m Activate, answer func(sequencing.Head, error)) {

@@ -129,7 +129,9 @@
 // this server answers for it there is nothing to say.
 //
 // While the outcome of a rotation is open the account cannot write: whichever key
-// signed, somebody would refuse it.
+// signed, somebody would refuse it. Takedowns, their lifting and deletions sign
+// nothing and are carried out meanwhile. The rotation settles under whatever status
+// it finds then; a deletion takes its place, and key.next goes with the folder.
 //
 // # Ownership
 //
