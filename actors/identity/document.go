@@ -76,7 +76,7 @@ func (o *Options) fetchWeb(ctx context.Context, origin string) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
-	raw, err := outbound.ReadAll(resp, maxDocument)
+	raw, err := outbound.ReadAll(resp, o.MaxDocument)
 	switch {
 	case resp.StatusCode == http.StatusGone:
 		return nil, fmt.Errorf("%w: status %d", ErrDeactivated, resp.StatusCode)

@@ -38,11 +38,12 @@ type Options struct {
 	// over plain http, and lets the default clients reach this machine.
 	Dev bool
 
-	Fresh   time.Duration // serve from the cache without asking; 0: 1 hour
-	Stale   time.Duration // serve from the cache and ask meanwhile; 0: 24 hours
-	Timeout time.Duration // of one lookup; 0: 3 seconds
-	Flights int           // lookups at a time; 0: 256
-	Keep    int           // rows of each table; 0: 100,000
+	Fresh       time.Duration // serve from the cache without asking; 0: 1 hour
+	Stale       time.Duration // serve from the cache and ask meanwhile; 0: 24 hours
+	Timeout     time.Duration // of one lookup; 0: 3 seconds
+	Flights     int           // lookups at a time; 0: 256
+	MaxDocument int64         // bytes of a did:web document; 0: 128 KiB
+	Keep        int           // rows of each table; 0: 100,000
 
 	Now func() time.Time // nil: time.Now
 	Log *slog.Logger     // nil: slog.Default()
@@ -52,9 +53,12 @@ func (o Options) withDefaults() Options {
 	if o.Timeout == 0 {
 		o.Timeout = 3 * time.Second
 	}
+	if o.MaxDocument == 0 {
+		o.MaxDocument = maxDocument
+	}
 	if o.Web == nil {
 		o.Web = outbound.NewClient(outbound.Options{
-			AllowPrivate: o.Dev, AllowHTTP: o.Dev, Timeout: o.Timeout, MaxBody: maxDocument,
+			AllowPrivate: o.Dev, AllowHTTP: o.Dev, Timeout: o.Timeout, MaxBody: o.MaxDocument,
 		})
 	}
 	if o.Handles == nil {

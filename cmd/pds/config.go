@@ -47,6 +47,7 @@ type Config struct {
 
 	PLC             string
 	ResolverTimeout time.Duration
+	FetchLimit      int64 // bytes of a document that a stranger's host answers with
 	CacheFresh      time.Duration
 	CacheStale      time.Duration
 	Nameservers     []string // asked for handles when DNS gave nothing
@@ -201,6 +202,7 @@ func (c *Config) readSecrets(s *settings) {
 func (c *Config) readIdentity(s *settings) {
 	c.PLC = strings.TrimSuffix(s.textOr("PDS_DID_PLC_URL", "https://plc.directory"), "/")
 	c.ResolverTimeout = s.millis("PDS_ID_RESOLVER_TIMEOUT", 3*time.Second)
+	c.FetchLimit = s.number("PDS_FETCH_MAX_RESPONSE_SIZE", 512<<10)
 	c.CacheFresh = s.millis("PDS_DID_CACHE_STALE_TTL", time.Hour)
 	c.CacheStale = s.millis("PDS_DID_CACHE_MAX_TTL", 24*time.Hour)
 	c.Nameservers = s.list("PDS_HANDLE_BACKUP_NAMESERVERS")

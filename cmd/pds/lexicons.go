@@ -22,12 +22,12 @@ func (s *Server) startLexicons(system *mailbox.System, ids mailbox.Address[*iden
 		return nil, nil
 	}
 	h, err := resolver.Spawn(system, resolver.Options{
-		Path: c.LexiconCache, Authority: c.LexiconAuthority, Dev: c.Dev, Timeout: c.ResolverTimeout, Log: s.log,
+		Path: c.LexiconCache, Authority: c.LexiconAuthority, Dev: c.Dev, Timeout: c.ResolverTimeout, MaxProof: c.FetchLimit, Log: s.log,
 		Document: func(ctx context.Context, did syntax.DID, fresh bool) (*atid.DIDDocument, error) {
 			return mailbox.Ask(ctx, ids, identity.ResolveDID{DID: did, Fresh: fresh})
 		},
 		Web: outbound.NewClient(outbound.Options{
-			AllowPrivate: c.AllowPrivate, AllowHTTP: c.Dev, Timeout: c.ResolverTimeout, MaxBody: resolver.MaxProof,
+			AllowPrivate: c.AllowPrivate, AllowHTTP: c.Dev, Timeout: c.ResolverTimeout, MaxBody: c.FetchLimit,
 		}),
 	})
 	if err != nil {

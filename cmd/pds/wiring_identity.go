@@ -29,10 +29,10 @@ func (s *Server) startIdentities(system *mailbox.System, vault *keys.Vault) (mai
 	s.hosts = &web.Identities{DID: c.DID, URL: c.URL, Handles: c.Handles, Index: s.index, Key: s.signingKey}
 	// The operator named the directory; handles and did:web hosts are strangers'.
 	s.directory = plc.NewDirectory(c.PLC, outbound.NewClient(outbound.Options{AllowPrivate: true, AllowHTTP: true}))
-	client := outbound.NewClient(outbound.Options{AllowPrivate: c.AllowPrivate, AllowHTTP: c.Dev, Timeout: c.ResolverTimeout})
+	client := outbound.NewClient(outbound.Options{AllowPrivate: c.AllowPrivate, AllowHTTP: c.Dev, Timeout: c.ResolverTimeout, MaxBody: c.FetchLimit})
 	client.Transport = ownDocuments{s.hosts, client.Transport}
 	o := identity.Options{
-		Path: c.DIDCache, PLC: s.directory, Web: client, Dev: c.Dev,
+		Path: c.DIDCache, PLC: s.directory, Web: client, MaxDocument: c.FetchLimit, Dev: c.Dev,
 		Handles: outbound.NewClient(outbound.Options{AllowPrivate: c.AllowPrivate, AllowHTTP: c.Dev, Timeout: c.ResolverTimeout, Redirects: 3, CrossHost: true}),
 		Fresh:   c.CacheFresh, Stale: c.CacheStale, Timeout: c.ResolverTimeout, Log: s.log,
 	}

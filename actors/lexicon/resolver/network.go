@@ -16,7 +16,7 @@ import (
 	"troupe/actors/outbound"
 )
 
-// MaxProof is how many bytes the proof of one record may have.
+// MaxProof is how many bytes the proof of one record may have, unless Options says otherwise.
 const MaxProof = 1 << 20
 
 const (
@@ -102,7 +102,7 @@ func (o *Options) record(ctx context.Context, p publisher, nsid syntax.NSID) (pr
 	if err != nil {
 		return proven{}, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
-	body, err := outbound.ReadAll(resp, MaxProof)
+	body, err := outbound.ReadAll(resp, o.MaxProof)
 	switch {
 	case resp.StatusCode == http.StatusNotFound, resp.StatusCode == http.StatusBadRequest: // RecordNotFound, RepoNotFound
 		return proven{}, fmt.Errorf("%w: status %d", ErrNotFound, resp.StatusCode)

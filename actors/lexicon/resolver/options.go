@@ -33,11 +33,12 @@ type Options struct {
 	// client reach this machine over plain http.
 	Dev bool
 
-	Base    *lexicon.Catalog // what need not be resolved and may be referred to; nil: lexicon.Embedded
-	Fresh   time.Duration    // a copy is served without asking; 0: 6 hours
-	Stale   time.Duration    // a copy is served while the network fails; 0: 90 days
-	Timeout time.Duration    // of one request; 0: 3 seconds
-	Flights int              // look-ups at a time; 0: 32
+	Base     *lexicon.Catalog // what need not be resolved and may be referred to; nil: lexicon.Embedded
+	Fresh    time.Duration    // a copy is served without asking; 0: 6 hours
+	Stale    time.Duration    // a copy is served while the network fails; 0: 90 days
+	Timeout  time.Duration    // of one request; 0: 3 seconds
+	MaxProof int64            // bytes of an answer; 0: MaxProof
+	Flights  int              // look-ups at a time; 0: 32
 
 	Now func() time.Time // nil: time.Now
 	Log *slog.Logger     // nil: slog.Default()
@@ -52,9 +53,12 @@ func (o Options) withDefaults() Options {
 			return net.DefaultResolver.LookupTXT(ctx, name+".") // absolute: no search list
 		}
 	}
+	if o.MaxProof == 0 {
+		o.MaxProof = MaxProof
+	}
 	if o.Web == nil {
 		o.Web = outbound.NewClient(outbound.Options{
-			AllowPrivate: o.Dev, AllowHTTP: o.Dev, Timeout: o.Timeout, MaxBody: MaxProof,
+			AllowPrivate: o.Dev, AllowHTTP: o.Dev, Timeout: o.Timeout, MaxBody: o.MaxProof,
 		})
 	}
 	if o.Base == nil {
