@@ -20,7 +20,7 @@ const (
 	maxTries = 5 // wrong ones until a code is void
 )
 
-// newEmailToken makes a code of 50 random bits: XXXXX-XXXXX.
+// newEmailToken makes a code of 50 random bits: two groups of five letters, as ABCDE-FGHIJ.
 func newEmailToken() string {
 	var b [7]byte
 	rand.Read(b[:])

@@ -22,7 +22,7 @@ func escapeLength(b []byte) int {
 	return 0
 }
 
-// unit reads the UTF-16 unit of a \uXXXX sequence.
+// unit reads the UTF-16 unit of a \u escape with its four digits.
 func unit(b []byte) (rune, bool) {
 	if len(b) < 6 || b[0] != '\\' || b[1] != 'u' {
 		return 0, false

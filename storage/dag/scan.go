@@ -95,7 +95,7 @@ func unescape(s []byte) (r rune, n int) {
 	return utf8.RuneError, 6
 }
 
-// hex4 reads \uXXXX.
+// hex4 reads a \u escape with its four digits.
 func hex4(s []byte) (r rune, ok bool) {
 	if len(s) < 6 || s[0] != '\\' || s[1] != 'u' {
 		return 0, false
